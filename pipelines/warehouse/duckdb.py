@@ -1,0 +1,237 @@
+"""The embedded default: one DuckDB file, one writer, UTC throughout."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.warehouse.errors import WarehouseError
+from pipelines.warehouse.protocol import MergeResult
+
+NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?\Z")
+
+
+class DuckDBWarehouse:
+    """A DuckDB file (or `:memory:`) behind the warehouse protocol.
+
+    The file has one writer at a time: opening waits up to `patience` seconds for another process to let go.
+
+    Raises:
+        WarehouseError: the file cannot be opened or written, or is held by another process for too long.
+    """
+
+    dialect = "duckdb"
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        patience: float = 30.0,
+        memory_limit: str = "1GB",
+        threads: int | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.path = str(path)
+        self._depth = 0
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "TimeZone": "UTC",
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "preserve_insertion_order": True,
+        }
+        if threads is not None:
+            config["threads"] = threads
+        self._connection = _connect(self.path, config, patience, sleep)
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
+        return self._connection.execute(sql, list(parameters)).to_arrow_table()
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        self._connection.execute(sql, list(parameters))
+
+    def exists(self, table: str) -> bool:
+        schema, name = _split(table)
+        found = self._connection.execute(
+            "SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?",
+            [schema, name],
+        ).fetchone()
+        return bool(found and found[0])
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Column names and engine types of a table, in order; empty where there is no such table."""
+        schema, name = _split(table)
+        rows = self._connection.execute(
+            "SELECT column_name, data_type FROM information_schema.columns"
+            " WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
+            [schema, name],
+        ).fetchall()
+        return {str(column): str(kind) for column, kind in rows}
+
+    def merge(
+        self, table: str, rows: pa.Table, keys: Sequence[str], newest_by: Sequence[str] = ()
+    ) -> MergeResult:
+        if not keys:
+            raise WarehouseError(f"merge into {table} names no key", hint="declare the stream's key columns")
+        with self.transaction(), self._offered(rows):
+            self._prepare(table)
+            present = self.columns(table)
+            if not present:
+                self._connection.execute(f"CREATE TABLE {_quoted(table)} AS SELECT * FROM offered LIMIT 0")
+            else:
+                self._widen(table, present)
+            columns = ", ".join(_quoted(name) for name in rows.column_names)
+            key_list = ", ".join(_quoted(key) for key in keys)
+            order = ", ".join(f"{_quoted(name)} DESC NULLS LAST" for name in newest_by) or key_list
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE newest AS SELECT {columns} FROM offered"
+                f" QUALIFY row_number() OVER (PARTITION BY {key_list} ORDER BY {order}) = 1"
+            )
+            same_key = " AND ".join(
+                f"present.{_quoted(k)} IS NOT DISTINCT FROM newest.{_quoted(k)}" for k in keys
+            )
+            if newest_by:
+                # A tie is no change: the same version offered again leaves the table as it is.
+                present_rank = ", ".join(f"present.{_quoted(name)}" for name in newest_by)
+                offered_rank = ", ".join(f"newest.{_quoted(name)}" for name in newest_by)
+                self._connection.execute(
+                    f"DELETE FROM newest WHERE EXISTS (SELECT 1 FROM {_quoted(table)} AS present"
+                    f" WHERE {same_key} AND ({present_rank}) >= ({offered_rank}))"
+                )
+            self._connection.execute(f"DELETE FROM {_quoted(table)} AS present USING newest WHERE {same_key}")
+            self._connection.execute(f"INSERT INTO {_quoted(table)} ({columns}) SELECT {columns} FROM newest")
+            written = self._connection.execute("SELECT count(*) FROM newest").fetchone()
+            self._connection.execute("DROP TABLE newest")
+        return MergeResult(offered=int(rows.num_rows), written=int(written[0]) if written else 0)
+
+    def replace(self, table: str, sql: str) -> int:
+        with self.transaction():
+            self._prepare(table)
+            self._connection.execute(f"CREATE OR REPLACE TABLE {_quoted(table)} AS {sql}")
+        return self._count(table)
+
+    def write(self, table: str, rows: pa.Table) -> int:
+        with self.transaction(), self._offered(rows):
+            self._prepare(table)
+            self._connection.execute(f"CREATE OR REPLACE TABLE {_quoted(table)} AS SELECT * FROM offered")
+        return int(rows.num_rows)
+
+    def append(self, table: str, rows: pa.Table) -> int:
+        """Add `rows` to `table`, which is created if absent; returns how many were added."""
+        with self.transaction(), self._offered(rows):
+            self._prepare(table)
+            present = self.columns(table)
+            if present:
+                self._widen(table, present)
+                columns = ", ".join(_quoted(name) for name in rows.column_names)
+                self._connection.execute(
+                    f"INSERT INTO {_quoted(table)} ({columns}) SELECT {columns} FROM offered"
+                )
+            else:
+                self._connection.execute(f"CREATE TABLE {_quoted(table)} AS SELECT * FROM offered")
+        return int(rows.num_rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Nested use joins the outer transaction."""
+        if self._depth:
+            yield
+            return
+        self._connection.execute("BEGIN")
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        else:
+            self._connection.execute("COMMIT")
+        finally:
+            self._depth -= 1
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _offered(self, rows: pa.Table) -> Iterator[None]:
+        self._connection.register("offered", rows)
+        try:
+            yield
+        finally:
+            self._connection.unregister("offered")
+
+    def _prepare(self, table: str) -> None:
+        schema, _ = _split(table)
+        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
+
+    def _widen(self, table: str, present: dict[str, str]) -> None:
+        offered = self._connection.execute("DESCRIBE SELECT * FROM offered").fetchall()
+        for name, kind, *_ in offered:
+            if name not in present:
+                self._connection.execute(f"ALTER TABLE {_quoted(table)} ADD COLUMN {_quoted(name)} {kind}")
+
+    def _count(self, table: str) -> int:
+        row = self._connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchone()
+        return int(row[0]) if row else 0
+
+
+def _split(table: str) -> tuple[str, str]:
+    if not NAME.match(table):
+        raise WarehouseError(
+            f"{table!r} is not a table name", hint="write schema.table in lower case, digits and underscores"
+        )
+    schema, separator, name = table.rpartition(".")
+    return (schema if separator else "main"), name
+
+
+def _quoted(name: str) -> str:
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name.split("."))
+
+
+def _connect(
+    path: str,
+    config: dict[str, str | bool | int | float | list[str]],
+    patience: float,
+    sleep: Callable[[float], None],
+) -> duckdb.DuckDBPyConnection:
+    if path != ":memory:":
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(
+                f"the folder of warehouse {path} cannot be made ({error.strerror})",
+                hint="set VITALS_HOME to a folder you may write",
+            ) from error
+    waited = 0.0
+    while True:
+        try:
+            return duckdb.connect(path, config=config)
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise WarehouseError(
+                    f"warehouse {path} cannot be opened ({str(error).splitlines()[0]})",
+                    hint="check that the file is yours to write, and was made by this version of DuckDB",
+                ) from error
+            if waited >= patience:
+                raise WarehouseError(
+                    f"warehouse {path} is held by another process",
+                    hint="wait for the other run to end, or stop it; the warehouse has one writer",
+                ) from error
+        sleep(0.25)
+        waited += 0.25

@@ -1,0 +1,121 @@
+"""The embedded warehouse: upserts that do not depend on the order of arrival, all-or-nothing transactions."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.warehouse import DuckDBWarehouse, WarehouseError, open_warehouse
+
+VERSIONS = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 9), st.integers(0, 3)), min_size=1, max_size=40, unique=True
+)
+
+
+def rows(versions: list[tuple[int, int, int]]) -> pa.Table:
+    return pa.table(
+        {
+            "id": [str(key) for key, _, _ in versions],
+            "cursor": [cursor for _, cursor, _ in versions],
+            "sequence": [sequence for _, _, sequence in versions],
+        }
+    )
+
+
+@given(VERSIONS, st.randoms(use_true_random=False), st.integers(1, 7))
+@settings(max_examples=40, deadline=None)
+def test_merge_ends_at_the_newest_version_whatever_the_order(versions, random, size) -> None:
+    expected: dict[str, tuple[int, int]] = {}
+    for key, cursor, sequence in versions:
+        expected[str(key)] = max(expected.get(str(key), (-1, -1)), (cursor, sequence))
+    shuffled = list(versions)
+    random.shuffle(shuffled)
+    with DuckDBWarehouse(":memory:") as warehouse:
+        for start in range(0, len(shuffled), size):
+            warehouse.merge(
+                "crm.things", rows(shuffled[start : start + size]), ["id"], ["cursor", "sequence"]
+            )
+        found = warehouse.query("SELECT * FROM crm.things").to_pylist()
+    assert {row["id"]: (row["cursor"], row["sequence"]) for row in found} == expected
+    assert len(found) == len(expected)
+
+
+def test_merge_of_the_same_rows_again_changes_nothing() -> None:
+    with DuckDBWarehouse(":memory:") as warehouse:
+        table = rows([(1, 1, 0), (2, 1, 0)])
+        assert warehouse.merge("crm.things", table, ["id"], ["cursor", "sequence"]).written == 2
+        again = warehouse.merge("crm.things", table, ["id"], ["cursor", "sequence"])
+        assert (again.offered, again.written, again.unchanged) == (2, 0, 2)
+
+
+def test_merge_adds_columns_that_are_new() -> None:
+    with DuckDBWarehouse(":memory:") as warehouse:
+        warehouse.merge("crm.things", pa.table({"id": ["a"]}), ["id"])
+        warehouse.merge("crm.things", pa.table({"id": ["b"], "tier": ["pro"]}), ["id"])
+        assert warehouse.query("SELECT id, tier FROM crm.things ORDER BY id").to_pylist() == [
+            {"id": "a", "tier": None},
+            {"id": "b", "tier": "pro"},
+        ]
+
+
+def test_a_failed_transaction_leaves_nothing() -> None:
+    with DuckDBWarehouse(":memory:") as warehouse:
+        warehouse.write("crm.things", pa.table({"id": ["a"]}))
+        with pytest.raises(duckdb.Error), warehouse.transaction():
+            warehouse.write("crm.things", pa.table({"id": ["b", "c"]}))
+            warehouse.execute("SELECT no_such_column FROM crm.things")
+        assert warehouse.query("SELECT id FROM crm.things").to_pylist() == [{"id": "a"}]
+
+
+def test_a_key_less_merge_is_refused() -> None:
+    with DuckDBWarehouse(":memory:") as warehouse, pytest.raises(WarehouseError, match="key columns"):
+        warehouse.merge("crm.things", pa.table({"id": ["a"]}), [])
+
+
+@pytest.mark.parametrize(
+    "name", ['crm."x', "crm.things; DROP TABLE x", "a.b.c", "Crm.Things", "crm.things\n"]
+)
+def test_a_name_that_is_no_table_name_is_refused(name: str) -> None:
+    with DuckDBWarehouse(":memory:") as warehouse, pytest.raises(WarehouseError, match="not a table name"):
+        warehouse.write(name, pa.table({"id": ["a"]}))
+
+
+def _hold(path: str, ready: object, release: object) -> None:
+    with DuckDBWarehouse(path):
+        ready.set()  # type: ignore[attr-defined]
+        release.wait(30)  # type: ignore[attr-defined]
+
+
+def test_a_second_writer_is_told_who_waits_for_whom(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, release = context.Event(), context.Event()
+    path = tmp_path / "warehouse.duckdb"
+    holder = context.Process(target=_hold, args=(str(path), ready, release))
+    holder.start()
+    try:
+        assert ready.wait(30)
+        waits: list[float] = []
+        with pytest.raises(WarehouseError, match="held by another process"):
+            DuckDBWarehouse(path, patience=1.0, sleep=waits.append)
+        assert sum(waits) == 1.0
+    finally:
+        release.set()
+        holder.join(30)
+
+
+def test_an_unknown_engine_is_refused_with_what_to_write() -> None:
+    with pytest.raises(WarehouseError, match="write duckdb:///"):
+        open_warehouse("oracle://host/db")
+
+
+def test_a_file_that_is_no_warehouse_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    path.write_bytes(b"this is not a database" * 1000)
+    with pytest.raises(WarehouseError, match="cannot be opened"):
+        open_warehouse(f"duckdb:///{path}")
