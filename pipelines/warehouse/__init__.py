@@ -16,8 +16,7 @@ __all__ = ["DuckDBWarehouse", "MergeResult", "Warehouse", "WarehouseError", "ope
 def open_warehouse(url: str) -> Warehouse:
     """Open the warehouse that `url` names.
 
-    `duckdb:///FILE` (or a bare path) is the embedded default; any other SQLAlchemy URL is refused with what to
-    write instead.
+    `duckdb:///FILE` (or a bare path) is the embedded default; any other URL is refused with what to write.
 
     Raises:
         WarehouseError: the engine is unknown, or the file cannot be opened.

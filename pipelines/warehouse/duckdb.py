@@ -43,7 +43,6 @@ class DuckDBWarehouse:
         self._depth = 0
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
-            "TimeZone": "UTC",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "preserve_insertion_order": True,
@@ -51,6 +50,8 @@ class DuckDBWarehouse:
         if threads is not None:
             config["threads"] = threads
         self._connection = _connect(self.path, config, patience, sleep)
+        # A session setting (ICU is loaded by then), so that no result depends on the machine's zone.
+        self._connection.execute("SET TimeZone = 'UTC'")
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
         return self._connection.execute(sql, list(parameters)).to_arrow_table()

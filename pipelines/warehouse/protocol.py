@@ -45,8 +45,8 @@ class Warehouse(Protocol):
         """Upsert `rows` by `keys`; where several rows share a key the greatest `newest_by` wins.
 
         A row already in the table wins over an offered one that is older by `newest_by`, so replays and late
-        arrivals in any order end in the same table. Creates the table (and its schema) if it is absent and adds
-        columns that are new.
+        arrivals in any order end in the same table. Creates the table (and its schema) if it is absent and
+        adds columns that are new.
         """
 
     def replace(self, table: str, sql: str) -> int:
