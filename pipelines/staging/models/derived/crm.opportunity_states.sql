@@ -1,0 +1,71 @@
+-- The field history folded into intervals [valid_from, valid_to): the pipeline as it stood at any instant.
+-- Stage, amount and close date come from history; today's value is only used where nothing ever changed.
+WITH stages AS (
+    SELECT stage, bool_or(is_closed) AS is_closed, bool_or(is_won) AS is_won
+    FROM crm.opportunities
+    GROUP BY stage
+),
+changes AS (
+    SELECT
+        history.opportunity_id,
+        history.field,
+        greatest(history.changed_at, opportunities.created_at) AS changed_at,
+        history.old,
+        history.new
+    FROM crm.opportunity_history AS history
+    JOIN crm.opportunities AS opportunities USING (opportunity_id)
+    WHERE history.field IN ('stage', 'amount')
+),
+first_values AS (
+    SELECT opportunity_id, field, arg_min(old, changed_at) AS value
+    FROM changes
+    GROUP BY opportunity_id, field
+),
+initial AS (
+    SELECT opportunities.opportunity_id, fields.field, opportunities.created_at AS at,
+        CASE
+            WHEN first_values.field IS NOT NULL THEN first_values.value
+            WHEN fields.field = 'stage' THEN opportunities.stage
+            ELSE CAST(opportunities.amount AS VARCHAR)
+        END AS value,
+        0 AS later
+    FROM crm.opportunities AS opportunities
+    CROSS JOIN (VALUES ('stage'), ('amount')) AS fields (field)
+    LEFT JOIN first_values
+        ON first_values.opportunity_id = opportunities.opportunity_id AND first_values.field = fields.field
+),
+settled AS (
+    SELECT opportunity_id, field, at, value
+    FROM (
+        SELECT opportunity_id, field, at, value, later FROM initial
+        UNION ALL
+        SELECT opportunity_id, field, changed_at, new, 1 FROM changes
+    )
+    QUALIFY row_number() OVER (PARTITION BY opportunity_id, field, at ORDER BY later DESC) = 1
+),
+instants AS (
+    SELECT DISTINCT opportunity_id, at FROM settled
+),
+states AS (
+    SELECT instants.opportunity_id, instants.at, stage.value AS stage, amount.value AS amount
+    FROM instants
+    ASOF JOIN (SELECT * FROM settled WHERE field = 'stage') AS stage
+        ON stage.opportunity_id = instants.opportunity_id AND instants.at >= stage.at
+    ASOF JOIN (SELECT * FROM settled WHERE field = 'amount') AS amount
+        ON amount.opportunity_id = instants.opportunity_id AND instants.at >= amount.at
+)
+SELECT
+    states.opportunity_id,
+    opportunities.account_id,
+    opportunities.type,
+    states.at AS valid_from,
+    lead(states.at) OVER (PARTITION BY states.opportunity_id ORDER BY states.at) AS valid_to,
+    states.stage,
+    CAST(states.amount AS DECIMAL(28, 6)) AS amount,
+    coalesce(stages.is_closed, FALSE) AS is_closed,
+    coalesce(stages.is_won, FALSE) AS is_won
+FROM states
+JOIN crm.opportunities AS opportunities USING (opportunity_id)
+LEFT JOIN stages ON stages.stage = states.stage
+WHERE NOT opportunities.is_deleted
+ORDER BY states.opportunity_id, states.at

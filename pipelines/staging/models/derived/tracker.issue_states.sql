@@ -1,0 +1,79 @@
+-- The changelog folded into intervals [valid_from, valid_to): what an issue was at any instant of its life.
+-- Status, priority and type come from history; today's value is only used where nothing ever changed.
+WITH categories AS (
+    SELECT status, max(status_category) AS status_category
+    FROM tracker.issues
+    GROUP BY status
+),
+changes AS (
+    SELECT
+        changelog.issue_id,
+        changelog.field,
+        greatest(changelog.changed_at, issues.created_at) AS changed_at,
+        changelog.change_id,
+        changelog.old,
+        changelog.new
+    FROM tracker.issue_changelog AS changelog
+    JOIN tracker.issues AS issues USING (issue_id)
+    WHERE changelog.field IN ('status', 'priority', 'type')
+),
+-- Before the first change a field had the value which that change replaced.
+first_values AS (
+    SELECT issue_id, field, arg_min(old, (changed_at, change_id)) AS value
+    FROM changes
+    GROUP BY issue_id, field
+),
+initial AS (
+    SELECT issues.issue_id, fields.field, issues.created_at AS at,
+        CASE
+            WHEN first_values.field IS NOT NULL THEN first_values.value
+            WHEN fields.field = 'status' THEN issues.status
+            WHEN fields.field = 'priority' THEN issues.priority
+            ELSE issues.type
+        END AS value,
+        0 AS later
+    FROM tracker.issues AS issues
+    CROSS JOIN (VALUES ('status'), ('priority'), ('type')) AS fields (field)
+    LEFT JOIN first_values ON first_values.issue_id = issues.issue_id AND first_values.field = fields.field
+),
+settled AS (
+    SELECT issue_id, field, at, value
+    FROM (
+        SELECT issue_id, field, at, value, later, '' AS change_id FROM initial
+        UNION ALL
+        SELECT issue_id, field, changed_at, new, 1, change_id FROM changes
+    )
+    -- Of several changes of one field at one instant the last one counts.
+    QUALIFY row_number() OVER (PARTITION BY issue_id, field, at ORDER BY later DESC, change_id DESC) = 1
+),
+instants AS (
+    SELECT DISTINCT issue_id, at FROM settled
+),
+states AS (
+    SELECT
+        instants.issue_id,
+        instants.at,
+        status.value AS status,
+        priority.value AS priority,
+        type.value AS type
+    FROM instants
+    ASOF JOIN (SELECT * FROM settled WHERE field = 'status') AS status
+        ON status.issue_id = instants.issue_id AND instants.at >= status.at
+    ASOF JOIN (SELECT * FROM settled WHERE field = 'priority') AS priority
+        ON priority.issue_id = instants.issue_id AND instants.at >= priority.at
+    ASOF JOIN (SELECT * FROM settled WHERE field = 'type') AS type
+        ON type.issue_id = instants.issue_id AND instants.at >= type.at
+)
+SELECT
+    states.issue_id,
+    issues.team,
+    states.type,
+    states.at AS valid_from,
+    lead(states.at) OVER (PARTITION BY states.issue_id ORDER BY states.at) AS valid_to,
+    coalesce(categories.status_category, 'to_do') AS status_category,
+    states.priority
+FROM states
+JOIN tracker.issues AS issues USING (issue_id)
+LEFT JOIN categories ON categories.status = states.status
+WHERE NOT issues.is_deleted
+ORDER BY states.issue_id, states.at
