@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a real PostgreSQL server, a fresh database per test, the shared test data, tiers."""
+"""Fixtures for all tests: a real PostgreSQL server, a database per test, the shared test data, tiers."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if marker is None:
             continue
         if len(marker.args) != 1:
-            raise pytest.UsageError(
-                f"{item.nodeid}: tier takes one name, as in @pytest.mark.tier('superset')"
-            )
+            raise pytest.UsageError(f"{item.nodeid}: tier takes one name: @pytest.mark.tier('superset')")
         if marker.args[0] not in wanted:
             item.add_marker(pytest.mark.skip(reason=f"runs with --tier {marker.args[0]}"))
 
@@ -43,9 +41,7 @@ def postgres_server() -> Iterator[PostgresServer]:
     """A private PostgreSQL server for the session. A test that stops it must start it again."""
     binaries = postgres_binaries()
     if binaries is None:
-        pytest.skip(
-            "no PostgreSQL server binaries (looked at VITALS_POSTGRES_BIN, /usr/lib/postgresql, PATH)"
-        )
+        pytest.skip("no PostgreSQL server binaries (VITALS_POSTGRES_BIN, /usr/lib/postgresql, PATH)")
     server = PostgresServer(binaries)
     try:
         server.initialise()

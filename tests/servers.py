@@ -1,7 +1,7 @@
 """Real servers for integration tests, started from locally installed binaries on private ports.
 
-A server here is the real program, never a stand-in: what the tests prove about transactions, roles and crashes is
-proved on the engine itself.
+A server here is the real program, never a stand-in: what the tests prove about transactions, roles and crashes
+is proved on the engine itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg2
+import psycopg2  # type: ignore[import-untyped]
 from psycopg2 import sql
 
 POSTGRES_MAJORS = ("15", "16", "17", "18")
@@ -40,7 +40,7 @@ def postgres_binaries() -> Path | None:
 
 
 def _server_user() -> str | None:
-    """The account the server runs as: PostgreSQL refuses root, so root steps down; others run it themselves."""
+    """The account the server runs as: PostgreSQL refuses root, so root steps down to one of these."""
     if os.geteuid() != 0:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
@@ -51,8 +51,8 @@ def _server_user() -> str | None:
 class PostgresServer:
     """One private PostgreSQL server: own folder, own port, own superuser password.
 
-    `fsync` is off because only the process is ever killed here, never the machine; what was written stays in the
-    operating system's cache, so crash recovery after `stop("immediate")` is the real one.
+    `fsync` is off because only the process is ever killed here, never the machine; what was written stays in
+    the operating system's cache, so crash recovery after `stop("immediate")` is the real one.
     """
 
     binaries: Path
