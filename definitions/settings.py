@@ -7,7 +7,13 @@ reference in the docs is generated from here.
 
 from __future__ import annotations
 
+from datetime import time
+from decimal import Decimal
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+D = Decimal
 
 
 class Section(BaseModel):
@@ -17,10 +23,110 @@ class Section(BaseModel):
 
 
 class ScoringSettings(Section):
-    """Scores, pace, forecast, status, roll-up. Source: scoring rules."""
+    """Scores, pace, forecast, status, roll-up, cadence. Source: scoring rules."""
 
-    band_at_risk: float = Field(0.3, description="score from which a key result is at risk (fraction)")
-    band_on_track: float = Field(0.7, description="score from which a key result is on track (fraction)")
+    band_at_risk: Decimal = Field(D("0.3"), description="score from which a key result is at risk (fraction)")
+    band_on_track: Decimal = Field(
+        D("0.7"), description="score from which a key result is on track (fraction)"
+    )
+    mask_progress_below: Decimal = Field(
+        D("0.3"), description="an on-track ratio with less progress than this is flagged (fraction)"
+    )
+    zero_current_cap: Decimal = Field(
+        D("2.000000"), description="ratio of a decrease that reached zero (fraction of target)"
+    )
+
+    pace_from: Decimal = Field(
+        D("0.10"), description="expected progress below which pace is too early (fraction)"
+    )
+    pace_ahead: Decimal = Field(D("1.1"), description="pace ratio from which a key result is ahead")
+    pace_on: Decimal = Field(D("0.9"), description="pace ratio from which a key result is on pace")
+    pace_behind: Decimal = Field(
+        D("0.7"), description="pace ratio from which it is behind, below it off pace"
+    )
+    late_exponent: Decimal = Field(
+        D("2"),
+        description="power of elapsed time in the late curve (two: a quarter is expected at half time)",
+    )
+
+    forecast_points_min: int = Field(
+        4, ge=3, description="final points below which there is no forecast (points)"
+    )
+    forecast_points_max: int = Field(13, ge=6, description="latest points a forecast looks at (points)")
+    forecast_interval: Decimal = Field(
+        D("0.80"), gt=0, lt=1, description="coverage of the published forecast interval (fraction)"
+    )
+
+    amber_floor_increase: Decimal = Field(
+        D("0.80"), description="attainment from which a missed target is amber, more is better (fraction)"
+    )
+    amber_floor_decrease: Decimal = Field(
+        D("0.90"), description="attainment from which a missed target is amber, less is better (fraction)"
+    )
+    amber_floor_within: Decimal = Field(
+        D("0.80"), description="attainment from which a value outside its band is amber (fraction)"
+    )
+    trend_periods: int = Field(3, ge=2, description="complete periods a trend looks over (periods)")
+    trend_flat: Decimal = Field(
+        D("0.01"), description="relative change up to which a trend is flat (fraction)"
+    )
+    below_baseline_share: Decimal = Field(
+        D("0.20"), description="adverse deviation from the baseline that is far (fraction of |baseline|)"
+    )
+    below_baseline_sigmas: Decimal = Field(
+        D("3"), description="adverse deviation from the baseline that is far (robust sigmas)"
+    )
+    below_baseline_history: int = Field(
+        12, description="final periods the robust sigma is taken from (periods)"
+    )
+    below_baseline_history_min: int = Field(
+        8, description="final periods from which the robust sigma is asked for (periods)"
+    )
+
+    coverage_min: Decimal = Field(
+        D("0.5"), description="share of weight with data below which an objective has no score (fraction)"
+    )
+    objective_status: Literal["weakest", "average"] = Field(
+        "weakest", description="what an objective shows: its weakest key result, or the band of its score"
+    )
+    success_committed: Decimal = Field(D("1.0"), description="score at which a committed objective succeeds")
+    success_aspirational: Decimal = Field(
+        D("0.7"), description="score at which an aspirational objective succeeds"
+    )
+
+    reconcile_tolerance: Decimal = Field(
+        D("0.005"), description="|parent - f(children)| up to which a tree reconciles (fraction of |parent|)"
+    )
+    reconcile_rounding: Decimal = Field(
+        D("0.000001"),
+        description="absolute difference up to which a tree reconciles whatever the parent (units)",
+    )
+    gaming_improvement: Decimal = Field(
+        D("0.05"), description="improvement of a metric that makes its guardrails looked at (fraction)"
+    )
+    local_optimum_periods: int = Field(
+        2, description="periods a child is green under a red parent to be a local optimum (periods)"
+    )
+    adverse_weeks: int = Field(3, description="adverse weeks in a row that make a suggestion (weeks)")
+    correlation_points_min: int = Field(
+        8, description="pairs below which no correlation is reported (periods)"
+    )
+
+    stale_after_days: int = Field(
+        3, description="days past the due day at which a key result is stale (days)"
+    )
+    escalate_lead_after_days: int = Field(
+        7, description="days past due at which the team lead hears of it (days)"
+    )
+    escalate_sponsor_after_days: int = Field(
+        14, description="days past due at which the objective's sponsor hears of it (days)"
+    )
+    check_in_weekday: int = Field(
+        5, ge=1, le=7, description="ISO weekday on which check-ins are due (1 Monday)"
+    )
+    next_baseline: Literal["last", "mean_of_3"] = Field(
+        "last", description="next cycle's baseline: the last complete final period, or the mean of three"
+    )
 
 
 class DetectionSettings(Section):
@@ -30,9 +136,131 @@ class DetectionSettings(Section):
 class AlertSettings(Section):
     """Routing, cool-down, quiet hours, escalation. Source: alert rules."""
 
+    time_zone: str = Field(
+        "UTC", description="zone of quiet hours, nudges and digests (IANA name). Source: alert rules"
+    )
+    quiet_from: time = Field(time(20, 0), description="start of quiet hours (local time of day)")
+    quiet_until: time = Field(
+        time(7, 0), description="end of quiet hours; equal to the start means none (local time of day)"
+    )
+    quiet_weekdays: tuple[int, ...] = Field(
+        (6, 7), description="days that are quiet from morning to night (ISO weekdays, 1 Monday)"
+    )
+    quiet_breaks_at: Literal["info", "warning", "critical"] = Field(
+        "critical", description="severity from which quiet hours are no reason to wait"
+    )
+    team_told_from: Literal["info", "warning", "critical"] = Field(
+        "warning", description="severity from which a team's channels hear of it beside the owner"
+    )
+    cool_down_minutes: int = Field(
+        240, ge=0, description="how long after its end the same alert does not start again aloud (minutes)"
+    )
+    remind_critical_hours: int = Field(
+        24, ge=1, description="an open, unacknowledged critical alert is told again after this (hours)"
+    )
+    remind_warning_hours: int = Field(
+        168, ge=1, description="an open, unacknowledged warning is told again after this (hours)"
+    )
+    escalate_from: Literal["warning", "critical"] = Field(
+        "critical", description="severity from which an unacknowledged alert escalates"
+    )
+    escalate_after_minutes: tuple[int, ...] = Field(
+        (60, 240),
+        description="when an unacknowledged alert goes to the team's lead, its parent's lead, … (minutes)",
+    )
+    recent_periods: int = Field(
+        2, ge=1, description="flags on periods that ended longer ago are history, not alerts (periods)"
+    )
+    nudge_owner_days: tuple[int, ...] = Field(
+        (0, 1),
+        description="days past due on which a check-in's owner is nudged (days). Source: scoring rules",
+    )
+    nudge_at: time = Field(time(9, 0), description="when the day's nudges go out (local time of day)")
+    digest_weekday: int = Field(1, ge=1, le=7, description="day of the weekly digest (ISO weekday, 1 Monday)")
+    digest_at: time = Field(
+        time(8, 0), description="when the digest goes out, before the team's meeting (local time of day)"
+    )
+    digest_length: int = Field(12, ge=1, description="entries a digest shows in full (entries)")
+    group_length: int = Field(10, ge=1, description="alerts a joined message shows in full (alerts)")
+    fallback_team: str | None = Field(
+        None, description="who hears what nobody owns or nobody received (team key; none: the company's top)"
+    )
+    drain_seconds: float = Field(20, gt=0, description="time one drain of the outbox may take (seconds)")
+    send_seconds: float = Field(10, gt=0, description="time one delivery may take (seconds)")
+    lease_seconds: float = Field(
+        120,
+        gt=0,
+        description="how long a claimed delivery is left alone before another drain takes it (seconds)",
+    )
+    retry_seconds: float = Field(
+        30, gt=0, description="wait after the first failed delivery; doubles each time (seconds)"
+    )
+    retry_seconds_max: float = Field(3600, gt=0, description="longest wait between two deliveries (seconds)")
+    give_up_hours: float = Field(
+        72,
+        gt=0,
+        description="age at which an undeliverable alert is given up and goes to the fallback (hours)",
+    )
+    link_days: int = Field(14, ge=1, description="how long an acknowledge link is valid (days)")
+    link_base: str | None = Field(
+        None, description="address the acknowledge page is served under (URL; none: no links)"
+    )
+    link_key: str | None = Field(
+        None, description="secret that signs acknowledge links (reference: env:NAME or file:PATH)"
+    )
+    report_base: str | None = Field(
+        None, description="address the report is served under (URL; none: no links)"
+    )
+
 
 class QualitySettings(Section):
     """Checks and the gate. Source: quality rules."""
+
+    tolerated_share: float = Field(
+        0.001, description="share of rows breaking a column contract up to which it only warns (fraction)"
+    )
+    sample_size: int = Field(5, description="keys of offending rows kept with a failed check (rows)")
+    pulled_rows_max: int = Field(
+        1_000_000,
+        description="rows above which an expectation that cannot be pushed down is refused (rows)",
+    )
+    undeclared_columns: Literal["allow", "warn", "error"] = Field(
+        "allow", description="what a staging column that no source declares means (policy)"
+    )
+    future_tolerance_hours: float = Field(
+        36, description="how far a time stamp may lie ahead of now: zones and clock skew (hours)"
+    )
+    earliest_year: int = Field(1990, description="time stamps before it are disguised nulls (year)")
+    volume_minimum: int = Field(20, description="previous rows needed to judge a volume (rows)")
+    volume_shrink_error: float = Field(
+        0.5, description="share of the previous rows below which a shrunken table is an error (fraction)"
+    )
+    volume_shrink_warn: float = Field(
+        0.9, description="share of the previous rows below which a shrunken table is a warning (fraction)"
+    )
+    volume_growth_warn: float = Field(
+        2.0, description="multiple of the previous rows above which a grown table is a warning (factor)"
+    )
+    volume_growth_error: float = Field(
+        20.0, description="multiple of the previous rows above which a grown table is an error (factor)"
+    )
+    value_tolerance: float = Field(
+        1e-9, description="relative difference up to which two ways to a value agree (fraction)"
+    )
+    money_tolerance: float = Field(0.005, description="difference up to which money agrees (currency)")
+    driver_tolerance: float = Field(
+        0.005, description="gap of parent and drivers up to which a tree reconciles (fraction)"
+    )
+    drift_psi: float = Field(
+        0.25, description="population stability index above which a distribution has drifted (index)"
+    )
+    drift_points: int = Field(30, description="values each side needs before drift is judged (values)")
+    restated_share: float = Field(
+        0.2, description="share of final values changed under one version that is flagged (fraction)"
+    )
+    freshness_days: float = Field(
+        2.0, description="how old the data of an asset may be where nothing closer is declared (days)"
+    )
 
 
 class ConnectorSettings(Section):
