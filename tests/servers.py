@@ -1,7 +1,7 @@
 """Real servers for integration tests, started from locally installed binaries on private ports.
 
-A server here is the real program, never a stand-in: what the tests prove about transactions, roles and crashes
-is proved on the engine itself.
+A server here is the real program, never a stand-in: what the tests prove about transactions, roles and
+crashes is proved on the engine itself.
 """
 
 from __future__ import annotations
