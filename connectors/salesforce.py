@@ -1,0 +1,202 @@
+"""Salesforce: SOQL over REST for little, Bulk API 2.0 for much, deletions by `queryAll` and `IsDeleted`.
+
+Only the declared fields are selected, so an undeclared field never leaves the vendor. Custom fields differ
+from one organisation to the next: `columns:` and `without:` in the source's YAML fit a contract to them.
+
+Source: connector rules, 'Salesforce'.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connectors.contract import Column, ColumnType, Contract
+from connectors.salesforce_query import check_access, read_object
+from connectors.stream import Cursor, DeleteKind, Deletes, Stream, System
+
+STRING, DECIMAL, DOUBLE = ColumnType.STRING, ColumnType.DECIMAL, ColumnType.DOUBLE
+BOOLEAN, DATE, TIMESTAMP, INTEGER = (
+    ColumnType.BOOLEAN,
+    ColumnType.DATE,
+    ColumnType.TIMESTAMP,
+    ColumnType.INTEGER,
+)
+
+CREATED = Column("created_at", TIMESTAMP, "CreatedDate", nullable=False)
+UPDATED = Column("updated_at", TIMESTAMP, "SystemModstamp", nullable=False, description="any change, by anyone")
+DELETED = Column("is_deleted", BOOLEAN, "IsDeleted", nullable=False)
+
+
+def _object(
+    name: str,
+    sobject: str,
+    key: Column,
+    *columns: Column,
+    cursor: str = "SystemModstamp",
+    where: str = "",
+    description: str,
+) -> Stream:
+    """One object read by `queryAll`, so that soft-deleted rows come with it."""
+    stamps = (CREATED, UPDATED, DELETED) if cursor == "SystemModstamp" else (CREATED, DELETED)
+    return Stream(
+        name=name,
+        contract=Contract(columns=(key, *columns, *stamps), key=(key.name,), ignored=("attributes",)),
+        reader=read_object,
+        cursor=Cursor(cursor, precision=timedelta(seconds=1)),
+        overlap=timedelta(minutes=10),
+        deletes=Deletes(DeleteKind.FLAG, flag="IsDeleted"),
+        exact_total=True,
+        options={"object": sobject, "where": where},
+        description=description,
+    )
+
+
+def _id(name: str) -> Column:
+    return Column(name, STRING, "Id", nullable=False)
+
+
+STREAMS = (
+    _object(
+        "accounts",
+        "Account",
+        _id("account_id"),
+        Column("name", STRING, "Name"),
+        Column("tier", STRING, "Tier__c"),
+        Column("region", STRING, "Region__c"),
+        Column("industry", STRING, "Industry"),
+        Column("is_test", BOOLEAN, "Is_Test__c"),
+        Column("owner_id", STRING, "OwnerId"),
+        description="a company that buys or may buy",
+    ),
+    _object(
+        "leads",
+        "Lead",
+        _id("lead_id"),
+        Column("source", STRING, "LeadSource"),
+        Column("status", STRING, "Status"),
+        Column("mql_at", TIMESTAMP, "MQL_At__c"),
+        Column("sql_at", TIMESTAMP, "SQL_At__c"),
+        Column("converted_at", TIMESTAMP, "Converted_At__c"),
+        Column("is_converted", BOOLEAN, "IsConverted", nullable=False),
+        Column("converted_date", DATE, "ConvertedDate"),
+        Column("converted_account_id", STRING, "ConvertedAccountId"),
+        Column("converted_opportunity_id", STRING, "ConvertedOpportunityId"),
+        Column("is_test", BOOLEAN, "Is_Test__c"),
+        description="a person who showed interest; name, e-mail and company are not read",
+    ),
+    _object(
+        "opportunities",
+        "Opportunity",
+        _id("opportunity_id"),
+        Column("name", STRING, "Name"),
+        Column("account_id", STRING, "AccountId"),
+        Column("type", STRING, "Type"),
+        Column("stage", STRING, "StageName", nullable=False),
+        Column("amount", DECIMAL, "Amount", unit="currency"),
+        Column("acv", DECIMAL, "ACV__c", unit="currency"),
+        Column("currency", STRING, "CurrencyIsoCode"),
+        Column("probability", DOUBLE, "Probability", unit="percent"),
+        Column("is_closed", BOOLEAN, "IsClosed", nullable=False),
+        Column("is_won", BOOLEAN, "IsWon", nullable=False),
+        Column("close_date", DATE, "CloseDate"),
+        Column("competitor", STRING, "Competitor__c"),
+        Column("owner_id", STRING, "OwnerId"),
+        description="a possible or closed sale",
+    ),
+    _object(
+        "opportunity_history",
+        "OpportunityHistory",
+        _id("history_id"),
+        Column("opportunity_id", STRING, "OpportunityId", nullable=False),
+        Column("stage", STRING, "StageName"),
+        Column("amount", DECIMAL, "Amount", unit="currency"),
+        Column("close_date", DATE, "CloseDate"),
+        Column("probability", DOUBLE, "Probability", unit="percent"),
+        Column("currency", STRING, "CurrencyIsoCode"),
+        description="an opportunity's stage, amount and close date after a change of any of them",
+    ),
+    _object(
+        "opportunity_field_history",
+        "OpportunityFieldHistory",
+        _id("history_id"),
+        Column("opportunity_id", STRING, "OpportunityId", nullable=False),
+        Column("field", STRING, "Field", nullable=False),
+        Column("old_value", STRING, "OldValue"),
+        Column("new_value", STRING, "NewValue"),
+        cursor="CreatedDate",
+        # Values of other fields may name people.
+        where="Field IN ('created', 'StageName', 'Amount', 'CloseDate')",
+        description="one field of an opportunity before and after a change",
+    ),
+    _object(
+        "opportunity_stages",
+        "OpportunityStage",
+        _id("stage_id"),
+        Column("label", STRING, "MasterLabel", nullable=False),
+        Column("api_name", STRING, "ApiName"),
+        Column("is_closed", BOOLEAN, "IsClosed", nullable=False),
+        Column("is_won", BOOLEAN, "IsWon", nullable=False),
+        Column("is_active", BOOLEAN, "IsActive"),
+        Column("default_probability", DOUBLE, "DefaultProbability", unit="percent"),
+        Column("sort_order", INTEGER, "SortOrder"),
+        description="a stage of the sales process",
+    ),
+    _object(
+        "events",
+        "Event",
+        _id("event_id"),
+        Column("what_id", STRING, "WhatId", description="an opportunity (006…) or an account (001…)"),
+        Column("who_id", STRING, "WhoId", description="a lead (00Q…) or a contact (003…)"),
+        Column("account_id", STRING, "AccountId"),
+        Column("type", STRING, "Type"),
+        Column("is_qualified", BOOLEAN, "Qualified__c"),
+        Column("status", STRING, "Status__c"),
+        Column("start_at", TIMESTAMP, "StartDateTime"),
+        Column("end_at", TIMESTAMP, "EndDateTime"),
+        Column("owner_id", STRING, "OwnerId"),
+        description="a meeting or a demo",
+    ),
+    _object(
+        "tasks",
+        "Task",
+        _id("task_id"),
+        Column("what_id", STRING, "WhatId", description="an opportunity (006…) or an account (001…)"),
+        Column("who_id", STRING, "WhoId", description="a lead (00Q…) or a contact (003…)"),
+        Column("account_id", STRING, "AccountId"),
+        Column("type", STRING, "Type"),
+        Column("subtype", STRING, "TaskSubtype"),
+        Column("status", STRING, "Status"),
+        Column("is_qualified", BOOLEAN, "Qualified__c"),
+        Column("activity_date", DATE, "ActivityDate"),
+        Column("completed_at", TIMESTAMP, "CompletedDateTime"),
+        Column("owner_id", STRING, "OwnerId"),
+        description="a call or another thing to do",
+    ),
+    _object(
+        "account_events",
+        "AccountEvent__c",
+        _id("account_event_id"),
+        Column("account_id", STRING, "Account__c"),
+        Column("event", STRING, "Event__c"),
+        Column("occurred_at", TIMESTAMP, "Occurred_At__c"),
+        description="something that happened to an account: onboarded, at risk, ...",
+    ),
+    _object(
+        "users",
+        "User",
+        _id("user_id"),
+        Column("is_active", BOOLEAN, "IsActive", nullable=False),
+        Column("department", STRING, "Department"),
+        description="a seat in the CRM; name and e-mail are not read",
+    ),
+)
+
+SYSTEM = System(
+    name="salesforce",
+    streams=STREAMS,
+    api_version="63.0",
+    headers={"Accept-Encoding": "gzip"},
+    auth=("client_credentials", "refresh_token", "jwt"),
+    rate=(25, 1.0),
+    check=check_access,
+)
