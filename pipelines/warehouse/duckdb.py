@@ -54,7 +54,10 @@ class DuckDBWarehouse:
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pa.Table:
-        return self._connection.execute(sql, list(parameters)).to_arrow_table()
+        relation = self._connection.sql(sql, params=list(parameters))
+        if relation is None:
+            raise WarehouseError("a query that returns no rows was asked for", hint="use execute()")
+        return relation.to_arrow_table()
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         self._connection.execute(sql, list(parameters))
