@@ -39,7 +39,7 @@ from pipelines.publishing.records import (
 
 VALUE_STATES = ("final", "provisional", "no_data", "insufficient_sample", "blocked")
 VALUE_STATUSES = ("green", "amber", "red", "no_target", "no_data", "stale")
-TRENDS = ("improving", "worsening", "flat", "unknown")
+TRENDS = ("improving", "worsening", "flat")
 
 VALUE_SCHEMA = pa.schema(
     [
@@ -66,7 +66,7 @@ STATUS_SCHEMA = pa.schema(
         pa.field("target_value", pa.float64()),
         pa.field("attainment", pa.float64()),
         pa.field("status", pa.string(), nullable=False),
-        pa.field("trend", pa.string(), nullable=False),
+        pa.field("trend", pa.string()),
         pa.field("previous_value", pa.float64()),
         pa.field("change_abs", pa.float64()),
         pa.field("change_pct", pa.float64()),

@@ -11,7 +11,7 @@ Source: publication rules ('Decisions', base tables), scoring rules, detection a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -142,6 +142,14 @@ class MetricAudienceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonRoleRow:
+    """A role that a person has; with `MetricAudienceRow` it says who may see which restricted metric."""
+
+    person_key: str
+    role_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeRow:
     """An edge of the driver tree. `operator`: add, subtract, multiply, divide, influences."""
 
@@ -265,6 +273,7 @@ class KeyResultRow:
     due_date: date | None
     expected_curve: str
     is_leading: bool
+    segment_mode: str = "total"
     lifecycle: str = "active"
     revised_reason: str | None = None
     revised_by: str | None = None
@@ -304,6 +313,7 @@ class DictionaryRows:
     metrics: tuple[MetricRow, ...] = ()
     versions: tuple[MetricVersionRow, ...] = ()
     audiences: tuple[MetricAudienceRow, ...] = ()
+    roles: tuple[PersonRoleRow, ...] = ()
     edges: tuple[EdgeRow, ...] = ()
     guardrails: tuple[GuardrailRow, ...] = ()
     benchmarks: tuple[BenchmarkRow, ...] = ()
@@ -502,21 +512,25 @@ class SuggestionRow:
 class AlertRow:
     """One message to one recipient over one channel, committed with the batch that raised it.
 
-    `dedup_key`, `recipient` and `channel` together are sent once: a second row with the same three is dropped
-    while the first is queued or sent. Source: alert rules, 'Outbox'.
+    `dedup_key`, `recipient` and `channel` together are sent once: a row with the same three is dropped while
+    the first is queued or sent. `payload` is JSON text: everything a channel needs to render the alert.
+    `is_restricted` keeps the message out of the views that everybody reads. Source: alert rules, 'Outbox'.
     """
 
     dedup_key: str
+    episode: str
+    notice: str
     alert_type: str
     subject_kind: str
     subject_id: str
     severity: str
     recipient: str
     channel: str
+    delivery_state: str
+    reason: str
     message: str
-    payload: Mapping[str, Any] = field(default_factory=dict)
-    state: str = "queued"
+    payload: str
+    created_at: datetime
     next_try_at: datetime | None = None
     suppressed_by: str | None = None
-    suppressed_reason: str | None = None
-    metric_id: str | None = None
+    is_restricted: bool = False
