@@ -67,8 +67,8 @@ class DuckDBWarehouse:
         found = self._connection.execute(
             "SELECT count(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = ?",
             [schema, name],
-        ).fetchone()
-        return bool(found and found[0])
+        ).fetchall()
+        return bool(found[0][0])
 
     def columns(self, table: str) -> dict[str, str]:
         """Column names and engine types of a table, in order; empty where there is no such table."""
@@ -112,9 +112,9 @@ class DuckDBWarehouse:
                 )
             self._connection.execute(f"DELETE FROM {_quoted(table)} AS present USING newest WHERE {same_key}")
             self._connection.execute(f"INSERT INTO {_quoted(table)} ({columns}) SELECT {columns} FROM newest")
-            written = self._connection.execute("SELECT count(*) FROM newest").fetchone()
+            written = self._connection.execute("SELECT count(*) FROM newest").fetchall()
             self._connection.execute("DROP TABLE newest")
-        return MergeResult(offered=int(rows.num_rows), written=int(written[0]) if written else 0)
+        return MergeResult(offered=int(rows.num_rows), written=int(written[0][0]))
 
     def replace(self, table: str, sql: str) -> int:
         with self.transaction():
@@ -191,8 +191,8 @@ class DuckDBWarehouse:
                 self._connection.execute(f"ALTER TABLE {_quoted(table)} ADD COLUMN {_quoted(name)} {kind}")
 
     def _count(self, table: str) -> int:
-        row = self._connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchone()
-        return int(row[0]) if row else 0
+        row = self._connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchall()
+        return int(row[0][0])
 
 
 def _split(table: str) -> tuple[str, str]:
