@@ -8,8 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from definitions.settings import ScoringSettings
+from pipelines.scoring.arithmetic import ONE, ZERO, clamp
 from pipelines.scoring.kinds import Band
-from pipelines.scoring.numbers import ONE, ZERO, clamp
 
 DEFAULTS = ScoringSettings()
 

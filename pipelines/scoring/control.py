@@ -13,9 +13,9 @@ from enum import StrEnum
 from fractions import Fraction
 
 from definitions.settings import ScoringSettings
+from pipelines.scoring.arithmetic import Number, exact, quantise
 from pipelines.scoring.bands import DEFAULTS, at_least_at_risk, band_of
 from pipelines.scoring.kinds import Band, Comparison
-from pipelines.scoring.numbers import Number, exact, quantise
 from pipelines.scoring.targets import is_met
 
 VIOLATED_NOW = "violated_now"
@@ -69,14 +69,15 @@ def score_control(
 ) -> ControlScore:
     """Score a control key result over its elapsed periods.
 
-    `limit` is the limit, or the lower end for `between` (then `high` is the upper end). Provisional periods are
-    left out. A missing period is left out while the cycle runs and counts as not met at close.
+    `limit` is the limit, or the lower end for `between` (then `high` is the upper end). Provisional periods
+    are left out. A missing period is left out while the cycle runs and counts as not met at close.
 
     >>> periods = [Period(4), Period(7), Period(3), Period(6)]
     >>> score_control(Comparison.LTE, 5, periods).score
     Decimal('0.500000')
     """
     verdicts: list[bool] = []
+    flags: tuple[str, ...] = ()
     for period in periods:
         if period.state is PeriodState.PROVISIONAL:
             continue
@@ -86,10 +87,11 @@ def score_control(
         elif is_closing:
             verdicts.append(False)
     if not verdicts:
-        band = Band.NO_DATA if is_closing or periods else Band.NOT_STARTED
+        has_gap = any(period.state is PeriodState.MISSING for period in periods)
+        band = Band.NO_DATA if has_gap else Band.NOT_STARTED
         return ControlScore(None, "no_periods", band, None, 0, 0)
     score = quantise(Fraction(sum(verdicts), len(verdicts)))
-    band, flags = band_of(score, settings), ()
+    band = band_of(score, settings)
     if not verdicts[-1]:
         band, flags = at_least_at_risk(band), (VIOLATED_NOW,)
     return ControlScore(score, None, band, verdicts[-1], sum(verdicts), len(verdicts), flags)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from pipelines.scoring.arithmetic import ONE, ZERO, Number, exact, quantise
 from pipelines.scoring.measure import Measure
-from pipelines.scoring.numbers import ONE, ZERO, Number, exact, quantise
 
 
 @dataclass(frozen=True, slots=True)

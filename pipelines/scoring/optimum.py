@@ -1,6 +1,6 @@
 """The optimum band: metrics that can be too low and too high, such as LTV:CAC.
 
-Source: scoring rules, "Other kinds", optimum band. LTV:CAC 3..5 with floor 1 and ceiling 7: 1→0, 2→0.5, 4→1, 6→0.5.
+LTV:CAC 3..5 with floor 1 and ceiling 7: 1→0, 2→0.5, 4→1, 6→0.5. Source: scoring rules, "Other kinds".
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from pipelines.scoring.arithmetic import ONE, Number, exact, quantise
 from pipelines.scoring.errors import TargetError
 from pipelines.scoring.kinds import Side
-from pipelines.scoring.numbers import ONE, Number, exact, quantise
 
 
 @dataclass(frozen=True, slots=True)

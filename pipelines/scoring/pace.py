@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from definitions.settings import ScoringSettings
+from pipelines.scoring.arithmetic import Number, exact, quantise
 from pipelines.scoring.bands import DEFAULTS
 from pipelines.scoring.kinds import Curve, PaceStatus
-from pipelines.scoring.numbers import Number, exact, quantise
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def _along(points: Sequence[tuple[date, Fraction]], end: date, as_of: date) -> F
     line = list(points) if points[-1][0] >= end else [*points, (end, Fraction(1))]
     if as_of <= line[0][0]:
         return line[0][1]
-    for (day, value), (next_day, next_value) in zip(line, line[1:], strict=False):
+    for (day, value), (next_day, next_value) in pairwise(line):
         if as_of <= next_day:
             share = Fraction((as_of - day).days, max(1, (next_day - day).days))
             return value + (next_value - value) * share

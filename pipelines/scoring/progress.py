@@ -6,8 +6,8 @@ is beyond the target. Source: scoring rules, "Score of an outcome key result".
 
 from __future__ import annotations
 
+from pipelines.scoring.arithmetic import Number, exact, quantise
 from pipelines.scoring.measure import Measure
-from pipelines.scoring.numbers import Number, exact, quantise
 
 
 def progress(current: Number | None, target: Number | None, baseline: Number | None) -> Measure:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from definitions.model import Direction
+from pipelines.scoring.arithmetic import ONE, ZERO, Number, exact, quantise
 from pipelines.scoring.measure import Measure
-from pipelines.scoring.numbers import ONE, ZERO, Number, exact, quantise
 
 ZERO_CURRENT_CAP = Decimal("2.000000")
 

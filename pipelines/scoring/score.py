@@ -10,10 +10,10 @@ from decimal import Decimal
 
 from definitions.model import Direction
 from definitions.settings import ScoringSettings
+from pipelines.scoring.arithmetic import ONE, ZERO, Number
 from pipelines.scoring.bands import DEFAULTS, band_of, risk_factor
 from pipelines.scoring.kinds import Band, Comparison, Method
 from pipelines.scoring.measure import Measure
-from pipelines.scoring.numbers import ONE, ZERO, Number
 from pipelines.scoring.progress import progress
 from pipelines.scoring.ratio import ratio
 from pipelines.scoring.targets import check_target, default_comparison, is_met

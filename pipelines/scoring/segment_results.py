@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from pipelines.scoring.numbers import quantise
+from pipelines.scoring.arithmetic import quantise
 
 
 class SegmentMode(StrEnum):
@@ -39,6 +39,6 @@ def combine_met(mode: SegmentMode, met: Sequence[bool | None], combined: bool | 
     """Whether the key result is met: every segment in `all`, the combined value otherwise."""
     if mode is not SegmentMode.ALL:
         return combined
-    if not met or any(verdict is False for verdict in met):
-        return False if met else None
-    return None if any(verdict is None for verdict in met) else True
+    if any(verdict is False for verdict in met):
+        return False
+    return True if met and all(met) else None

@@ -10,9 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from definitions.model import Direction
+from pipelines.scoring.arithmetic import Number, exact, quantise
 from pipelines.scoring.errors import TargetError
 from pipelines.scoring.kinds import Comparison
-from pipelines.scoring.numbers import Number, exact, quantise
 
 
 class TargetSpec(StrEnum):
