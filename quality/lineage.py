@@ -18,7 +18,6 @@ from sqlglot.errors import SqlglotError
 from definitions.model import (
     Balance,
     Catalogue,
-    Composite,
     Conversion,
     Cumulative,
     Derived,
@@ -126,7 +125,11 @@ class _Trace:
     def _text(self, text: Expression | None, source: Source, on_the_way: tuple[str, ...] = ()) -> set[Use]:
         found: set[Use] = set()
         for name in _names(text.text) if text else ():
-            if name in self.catalogue.metrics and name not in source.columns and name not in source.dimensions:
+            if (
+                name in self.catalogue.metrics
+                and name not in source.columns
+                and name not in source.dimensions
+            ):
                 found |= self.uses(name, on_the_way)
             else:
                 found |= self._name(name, source)
@@ -205,7 +208,6 @@ def _operands(metric: Metric) -> tuple[Operand, ...]:
         return (formula.base, formula.conversion)
     if isinstance(formula, Retention):
         return (formula.cohort, formula.activity)
-    assert isinstance(formula, Composite)
     return tuple(MetricInput(part.metric, part.metric) for part in formula.components)
 
 
@@ -218,3 +220,23 @@ def _names(text: str) -> tuple[str, ...]:
         return (text,)
     parts = {".".join(part.name for part in column.parts) for column in tree.find_all(exp.Column)}
     return tuple(sorted(parts))
+
+
+def dependents(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+    """For each metric, the metrics computed from it, directly or through others, sorted."""
+    direct: dict[str, set[str]] = {}
+    for name, metric in catalogue.metrics.items():
+        for operand in _operands(metric):
+            if isinstance(operand, MetricInput):
+                direct.setdefault(operand.metric, set()).add(name)
+    found: dict[str, tuple[str, ...]] = {}
+    for name in direct:
+        seen: set[str] = set()
+        ahead = list(direct[name])
+        while ahead:
+            one = ahead.pop()
+            if one not in seen:
+                seen.add(one)
+                ahead += direct.get(one, ())
+        found[name] = tuple(sorted(seen - {name}))
+    return found
