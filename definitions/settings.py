@@ -53,6 +53,16 @@ class ScoringSettings(Section):
         4, ge=3, description="final points below which there is no forecast (points)"
     )
     forecast_points_max: int = Field(13, ge=6, description="latest points a forecast looks at (points)")
+    forecast_points_persistent: int = Field(
+        8,
+        ge=5,
+        description="points from which the persistent trend replaces the plain one (points; backtest)",
+    )
+    forecast_short_width: Decimal = Field(
+        D("1.5"),
+        gt=0,
+        description="factor on the plain trend's interval, few points underrate noise (backtest)",
+    )
     forecast_interval: Decimal = Field(
         D("0.80"), gt=0, lt=1, description="coverage of the published forecast interval (fraction)"
     )

@@ -75,6 +75,13 @@ class Curve(StrEnum):
     LATE = "late"
 
 
+class ForecastMethod(StrEnum):
+    """How a forecast was made; see `forecast`."""
+
+    TREND = "trend"
+    PERSISTENT_TREND = "persistent_trend"
+
+
 class KpiStatus(StrEnum):
     """The colour of a KPI. The last three are states of their own and never green."""
 
