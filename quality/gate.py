@@ -61,5 +61,9 @@ def _spread(results: Iterable[CheckResult], catalogue: Catalogue) -> dict[str, t
             told.setdefault(metric, {})[result.message] = None
             for dependent in below.get(metric, ()):
                 if dependent not in result.metric_ids:
-                    told.setdefault(dependent, {})[f"{metric}: {result.message}"] = None
+                    told.setdefault(dependent, {})[_about(metric, result.message)] = None
     return {metric: tuple(messages) for metric, messages in sorted(told.items())}
+
+
+def _about(metric: str, message: str) -> str:
+    return message if message.startswith(f"{metric}:") else f"{metric}: {message}"

@@ -64,7 +64,7 @@ def load_identities(files: Iterable[Path]) -> list[Identity]:
             for identity in found:
                 identity.metrics()
         except (yaml.YAMLError, ValidationError, ValueError) as problem:
-            raise SuiteError(file, str(problem)) from problem
+            raise SuiteError.of(file, problem) from problem
     return found
 
 

@@ -228,7 +228,7 @@ def load_suites(
         try:
             content = _File.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
         except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as problem:
-            raise SuiteError(file, str(problem)) from problem
+            raise SuiteError.of(file, problem) from problem
         for suite in content.suites:
             contract = contracts.get(suite.table)
             if contract is None:
