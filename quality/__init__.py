@@ -16,16 +16,23 @@
   SELECT and returns Arrow; ``row_counts`` are rows per table in the last good run.
 - `run_value_checks(catalogue, values, *, previous=None, now, judge=None) -> list[CheckResult]`: the computed KPI
   value frame (Arrow, see the architecture notes); ``previous`` is the same frame of the last good run.
+- `run_published_checks(catalogue, computed, staged, *, held_back=(), now, judge=None) -> list[CheckResult]`:
+  what is staged for publication is what was computed.
 - `decide(results, catalogue) -> GateDecision`: pure.
-- `check_freshness(...)`: how late each asset is, as `FreshnessResult` and `CheckResult`.
+- `freshness_results(catalogue, states, now) -> list[tuple[FreshnessResult, CheckResult]]`: how late each asset
+  is, from one `LoadState` per staging table.
+- `build_data_docs(catalogue, results, folder, *, now) -> Path`: the results as Great Expectations' static site.
 
 None of them raises because of what it finds: a check that cannot be carried out is a failed result that holds
 the publication. Great Expectations is imported on first use; pass one `Judge` to both runs to make one context.
 """
 
 from .computed import run_value_checks
-from .freshness import check_freshness, freshness_results
+from .data_docs import build_data_docs
+from .errors import QualityError, SuiteError
+from .freshness import LoadState, freshness_results
 from .gate import GateDecision, decide
+from .published import run_published_checks
 from .results import CheckResult, Dimension, FreshnessResult, Severity
 from .runner import Judge
 from .staging import run_staging_checks
@@ -36,10 +43,14 @@ __all__ = [
     "FreshnessResult",
     "GateDecision",
     "Judge",
+    "LoadState",
+    "QualityError",
     "Severity",
-    "check_freshness",
+    "SuiteError",
+    "build_data_docs",
     "decide",
     "freshness_results",
+    "run_published_checks",
     "run_staging_checks",
     "run_value_checks",
 ]
