@@ -60,6 +60,12 @@ def clamp(value: Decimal, low: Decimal = ZERO, high: Decimal = ONE) -> Decimal:
     return max(low, min(high, value))
 
 
+def difference(now: Number | None, before: Number | None) -> Decimal | None:
+    """now − before, or `None` where either is unknown."""
+    after, base = exact(now), exact(before)
+    return None if after is None or base is None else quantise(after - base)
+
+
 def relative_change(now: Number | None, before: Number | None) -> Decimal | None:
     """(now − before) ÷ |before|, or `None` where either is unknown or `before` is zero."""
     after, base = exact(now), exact(before)
