@@ -17,12 +17,12 @@ changes AS (
     WHERE history.field IN ('stage', 'amount')
 ),
 first_values AS (
-    SELECT opportunity_id, field, arg_min(old, changed_at) AS value
+    SELECT opportunity_id, field, first(old ORDER BY changed_at) AS value
     FROM changes
     GROUP BY opportunity_id, field
 ),
 initial AS (
-    SELECT opportunities.opportunity_id, fields.field, opportunities.created_at AS at,
+    SELECT opportunities.opportunity_id, fields.field, opportunities.created_at AS moment,
         CASE
             WHEN first_values.field IS NOT NULL THEN first_values.value
             WHEN fields.field = 'stage' THEN opportunities.stage
@@ -35,31 +35,31 @@ initial AS (
         ON first_values.opportunity_id = opportunities.opportunity_id AND first_values.field = fields.field
 ),
 settled AS (
-    SELECT opportunity_id, field, at, value
+    SELECT opportunity_id, field, moment, value
     FROM (
-        SELECT opportunity_id, field, at, value, later FROM initial
+        SELECT opportunity_id, field, moment, value, later FROM initial
         UNION ALL
         SELECT opportunity_id, field, changed_at, new, 1 FROM changes
     )
-    QUALIFY row_number() OVER (PARTITION BY opportunity_id, field, at ORDER BY later DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY opportunity_id, field, moment ORDER BY later DESC) = 1
 ),
 instants AS (
-    SELECT DISTINCT opportunity_id, at FROM settled
+    SELECT DISTINCT opportunity_id, moment FROM settled
 ),
 states AS (
-    SELECT instants.opportunity_id, instants.at, stage.value AS stage, amount.value AS amount
+    SELECT instants.opportunity_id, instants.moment, stage.value AS stage, amount.value AS amount
     FROM instants
     ASOF JOIN (SELECT * FROM settled WHERE field = 'stage') AS stage
-        ON stage.opportunity_id = instants.opportunity_id AND instants.at >= stage.at
+        ON stage.opportunity_id = instants.opportunity_id AND instants.moment >= stage.moment
     ASOF JOIN (SELECT * FROM settled WHERE field = 'amount') AS amount
-        ON amount.opportunity_id = instants.opportunity_id AND instants.at >= amount.at
+        ON amount.opportunity_id = instants.opportunity_id AND instants.moment >= amount.moment
 )
 SELECT
     states.opportunity_id,
     opportunities.account_id,
     opportunities.type,
-    states.at AS valid_from,
-    lead(states.at) OVER (PARTITION BY states.opportunity_id ORDER BY states.at) AS valid_to,
+    states.moment AS valid_from,
+    lead(states.moment) OVER (PARTITION BY states.opportunity_id ORDER BY states.moment) AS valid_to,
     states.stage,
     CAST(states.amount AS DECIMAL(28, 6)) AS amount,
     coalesce(stages.is_closed, FALSE) AS is_closed,
@@ -68,4 +68,4 @@ FROM states
 JOIN crm.opportunities AS opportunities USING (opportunity_id)
 LEFT JOIN stages ON stages.stage = states.stage
 WHERE NOT opportunities.is_deleted
-ORDER BY states.opportunity_id, states.at
+ORDER BY states.opportunity_id, states.moment

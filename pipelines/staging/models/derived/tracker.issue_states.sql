@@ -19,12 +19,12 @@ changes AS (
 ),
 -- Before the first change a field had the value which that change replaced.
 first_values AS (
-    SELECT issue_id, field, arg_min(old, (changed_at, change_id)) AS value
+    SELECT issue_id, field, first(old ORDER BY changed_at, change_id) AS value
     FROM changes
     GROUP BY issue_id, field
 ),
 initial AS (
-    SELECT issues.issue_id, fields.field, issues.created_at AS at,
+    SELECT issues.issue_id, fields.field, issues.created_at AS moment,
         CASE
             WHEN first_values.field IS NOT NULL THEN first_values.value
             WHEN fields.field = 'status' THEN issues.status
@@ -37,43 +37,43 @@ initial AS (
     LEFT JOIN first_values ON first_values.issue_id = issues.issue_id AND first_values.field = fields.field
 ),
 settled AS (
-    SELECT issue_id, field, at, value
+    SELECT issue_id, field, moment, value
     FROM (
-        SELECT issue_id, field, at, value, later, '' AS change_id FROM initial
+        SELECT issue_id, field, moment, value, later, '' AS change_id FROM initial
         UNION ALL
         SELECT issue_id, field, changed_at, new, 1, change_id FROM changes
     )
     -- Of several changes of one field at one instant the last one counts.
-    QUALIFY row_number() OVER (PARTITION BY issue_id, field, at ORDER BY later DESC, change_id DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY issue_id, field, moment ORDER BY later DESC, change_id DESC) = 1
 ),
 instants AS (
-    SELECT DISTINCT issue_id, at FROM settled
+    SELECT DISTINCT issue_id, moment FROM settled
 ),
 states AS (
     SELECT
         instants.issue_id,
-        instants.at,
+        instants.moment,
         status.value AS status,
         priority.value AS priority,
         type.value AS type
     FROM instants
     ASOF JOIN (SELECT * FROM settled WHERE field = 'status') AS status
-        ON status.issue_id = instants.issue_id AND instants.at >= status.at
+        ON status.issue_id = instants.issue_id AND instants.moment >= status.moment
     ASOF JOIN (SELECT * FROM settled WHERE field = 'priority') AS priority
-        ON priority.issue_id = instants.issue_id AND instants.at >= priority.at
+        ON priority.issue_id = instants.issue_id AND instants.moment >= priority.moment
     ASOF JOIN (SELECT * FROM settled WHERE field = 'type') AS type
-        ON type.issue_id = instants.issue_id AND instants.at >= type.at
+        ON type.issue_id = instants.issue_id AND instants.moment >= type.moment
 )
 SELECT
     states.issue_id,
     issues.team,
     states.type,
-    states.at AS valid_from,
-    lead(states.at) OVER (PARTITION BY states.issue_id ORDER BY states.at) AS valid_to,
+    states.moment AS valid_from,
+    lead(states.moment) OVER (PARTITION BY states.issue_id ORDER BY states.moment) AS valid_to,
     coalesce(categories.status_category, 'to_do') AS status_category,
     states.priority
 FROM states
 JOIN tracker.issues AS issues USING (issue_id)
 LEFT JOIN categories ON categories.status = states.status
 WHERE NOT issues.is_deleted
-ORDER BY states.issue_id, states.at
+ORDER BY states.issue_id, states.moment
