@@ -153,6 +153,8 @@ def _new_deals(rng: Rng, accounts: Accounts) -> _Draft:
     wait = np.concatenate([np.zeros(converted.size, dtype=np.int64), delay(rng, 18.0, 0.9, signup.size)])
     created = working_time(accounts.created[account] + wait)
     created[: converted.size] = accounts.created[converted]
+    alive = created < accounts.deleted[account]
+    account, created = account[alive], created[alive]
     tier = np.where(accounts.tier[account] == FREE, PRO, accounts.tier[account])
     since = day_number(stories.LOST_SEGMENT.since) * DAY
     lost = in_lost_segment(accounts.region[account], tier)
@@ -160,7 +162,7 @@ def _new_deals(rng: Rng, accounts: Accounts) -> _Draft:
     account, created, tier, lost = account[stay], created[stay], tier[stay], lost[stay]
     n = account.size
     odds = np.where(tier == ENTERPRISE, 0.27, 0.38) + np.where(accounts.region[account] == 0, 0.04, 0.0)
-    wins = chance(rng, odds, n)
+    wins = chance(rng, odds, n) & (accounts.deleted[account] == NEVER)
     stuck = chance(rng, 0.05, n) & ~wins
     pace = np.where(tier == ENTERPRISE, 11.0, 5.0)
     entered, closed = _paths(rng, created, pace, wins, stuck)
@@ -372,6 +374,7 @@ def _log(
             Change(moved.astype(np.int64), np.full(moved.size, at_once, dtype=np.int64), {"owner": new_owner})
         )
     deleted = np.where(chance(rng, 0.009, n) & ~won, created + delay(rng, 20.0, 1.0, n), NEVER)
+    deleted = np.minimum(deleted, accounts.deleted[account])
     missing = np.where(unknown & (start_stage == PROSPECTING), NONE, guess)
     return Log.build(
         created=created,

@@ -44,7 +44,8 @@ ORIGIN_BASE, ORIGIN_LEAD, ORIGIN_SIGNUP = range(3)
 
 @dataclass(frozen=True)
 class Accounts:
-    """The accounts by number; `tier` is the one they start with, `origin` where they came from, `lead` the lead
+    """The accounts by number; `deleted` is NEVER for most; `tier` is the one they start with, `origin` where they
+    came from, `lead` the lead
     behind them.
     """
 
@@ -55,6 +56,7 @@ class Accounts:
     origin: Ints
     lead: Ints
     is_test: Bools
+    deleted: Ints
 
     @property
     def size(self) -> int:
@@ -184,6 +186,9 @@ def _accounts(
     industry = pick(rng, created.size, (0.24, 0.15, 0.14, 0.12, 0.11, 0.09, 0.08, 0.07))
     industry[chance(rng, 0.06, created.size)] = NONE
 
+    leaves = chance(rng, 0.01, created.size) & (origin != ORIGIN_BASE)
+    deleted = np.where(leaves, created + delay(rng, 90.0, 0.8, created.size), NEVER)
+
     order = np.argsort(created, kind="stable")
     accounts = Accounts(
         created=created[order],
@@ -193,6 +198,7 @@ def _accounts(
         origin=origin[order],
         lead=lead[order],
         is_test=tests[order],
+        deleted=deleted[order],
     )
     became = np.full(converted.size, NONE, dtype=np.int64)
     from_lead = accounts.lead != NONE

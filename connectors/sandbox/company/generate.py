@@ -11,8 +11,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.sandbox.company import billing, business, deals, demand, engagement, product, support, tracker
+from connectors.sandbox.company import (
+    billing,
+    business,
+    crm,
+    deals,
+    demand,
+    engagement,
+    product,
+    support,
+    tracker,
+)
 from connectors.sandbox.company.deals import Customers, Deals
+from connectors.sandbox.company.log import Log
 from connectors.sandbox.company.timeline import DAY, instant
 
 
@@ -24,6 +35,7 @@ class Company:
     scale: float
     leads: demand.Leads
     accounts: demand.Accounts
+    account_log: Log
     deals: Deals
     customers: Customers
     activities: engagement.Activities
@@ -48,7 +60,7 @@ class Company:
         at = instant(now)
         day_end = at // DAY
         return {
-            "accounts": int((self.accounts.created <= at).sum()),
+            "accounts": self.account_log.current(at).size,
             "leads": self.leads.log.current(at).size,
             "opportunities": self.deals.log.current(at).size,
             "opportunity_versions": int((self.deals.log.at <= at).sum()),
@@ -97,6 +109,7 @@ def generate(seed: int = 7, scale: float = 1.0) -> Company:
         scale=scale,
         leads=leads,
         accounts=accounts,
+        account_log=crm.account_log(seed, accounts, customers),
         deals=opportunities,
         customers=customers,
         activities=engagement.activities(seed, leads, opportunities),

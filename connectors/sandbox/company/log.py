@@ -151,3 +151,33 @@ class Log:
         low, high = int(self.first[record]), int(self.first[record + 1])
         found = int(np.searchsorted(self.at[low:high], now, side="right")) - 1
         return low + found if found >= 0 else None
+
+    @cached_property
+    def rank(self) -> Ints:
+        """Place of each version in the order of time: a change number that grows with time."""
+        places = np.empty(self.at.size, dtype=np.int64)
+        places[self.by_time] = np.arange(self.at.size)
+        return places
+
+    def steps(self, now: int) -> Ints:
+        """Versions by `now` that followed another one: neither a record's first nor its deletion."""
+        step = (self.at <= now) & ~self.gone
+        step[self.first[:-1]] = False
+        return np.flatnonzero(step).astype(np.int64)
+
+    def intervals(self, now: int, columns: Sequence[Ints]) -> tuple[Ints, Ints]:
+        """Where a column of an undeleted record begins or changes, and until when it stays (NEVER: still), as of
+        `now`.
+        """
+        seen = np.flatnonzero(self.at <= now)
+        alive = np.zeros(self.size, dtype=np.bool_)
+        alive[self.record[self.current(now)]] = True
+        seen = seen[alive[self.record[seen]]]
+        starts = np.isin(seen, self.first[:-1])
+        for column in columns:
+            starts |= column[seen] != column[np.maximum(seen - 1, 0)]
+        begins = seen[starts].astype(np.int64)
+        until = np.full(begins.size, NEVER, dtype=np.int64)
+        same = self.record[begins[1:]] == self.record[begins[:-1]]
+        until[:-1][same] = self.at[begins[1:]][same]
+        return begins, until

@@ -17,6 +17,7 @@ from connectors.sandbox.company.timeline import (
     HOUR,
     NEVER,
     NONE,
+    SECOND,
     START,
     START_DAY,
     Floats,
@@ -119,7 +120,7 @@ def events(seed: int, users: Users) -> Events:
     kept = rng.random(who.size) < shape[axis_index(day)] / shape.max()
     who, day = who[kept], day[kept]
     at = day * DAY + (np.clip(rng.normal(13.5, 4.5, who.size), 0.1, 23.9) * HOUR).astype(np.int64)
-    at = np.maximum(at, users.signed_up[who] + 1_000)
+    at = np.maximum(at // SECOND * SECOND, users.signed_up[who] + SECOND)
     order = np.argsort(at, kind="stable")
     order = order[at[order] < END]
     who, at = who[order], at[order]
