@@ -92,7 +92,7 @@ class MetricRow:
     focus_weight: Number = 1
     band_low: Number | None = None
     band_high: Number | None = None
-    suggested_actions: tuple[str, ...] = ()
+    suggested_actions: str | None = None
     replaced_by: str | None = None
     deprecated_date: date | None = None
 

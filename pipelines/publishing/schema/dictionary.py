@@ -1,0 +1,315 @@
+"""The dictionary as tables: organisation, metrics and their versions, tree, targets, calendar.
+
+Dimensions hold current attributes under a single-column key, which BI relationships need; a row that has
+left the dictionary stays for its history with `is_listed` false. Definitions and targets keep every state
+they ever had.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from pipelines.publishing.schema.base import (
+    CORE,
+    col,
+    flag,
+    key,
+    metadata,
+    one_of,
+    references,
+    revision_columns,
+    revision_rules,
+)
+from pipelines.publishing.types import Quantity, TextList
+
+LISTED = "false once it has left the dictionary; its history stays"
+
+dim_date = Table(
+    "dim_date",
+    metadata,
+    col("date_key", Date(), primary_key=True, comment="the day"),
+    col("week_start", Date(), comment="first day of its week in the company calendar"),
+    col("month_start", Date(), comment="first day of its calendar month"),
+    col("quarter_start", Date(), comment="first day of its calendar quarter"),
+    col("year_start", Date(), comment="first day of its calendar year"),
+    col("iso_week", Text(), comment="ISO 8601 week, as in 2026-W07"),
+    col("month_label", Text(), comment="as in 2026-02"),
+    col("quarter_label", Text(), comment="calendar quarter, as in 2026-Q1"),
+    col("fiscal_month_start", Date(), comment="first day of its fiscal month (4-4-5 weeks where declared)"),
+    col("fiscal_month_label", Text(), comment="as in FY2026-M05"),
+    col("fiscal_quarter_start", Date(), comment="first day of its fiscal quarter"),
+    col("fiscal_quarter_label", Text(), comment="as in FY2026-Q2"),
+    col("fiscal_year_start", Date(), comment="first day of its fiscal year"),
+    col("fiscal_year", Integer(), comment="named by the calendar year in which it ends"),
+    col("day_of_week", SmallInteger(), comment="ISO weekday: 1 Monday to 7 Sunday"),
+    flag("is_business_day", "neither weekend nor holiday"),
+    flag("is_holiday", "a holiday of the company calendar"),
+    col("holiday_name", Text(), null=True, comment="name of the holiday"),
+    schema=CORE,
+    comment="One row per day with the labels of weeks, months, quarters and fiscal periods.",
+)
+
+dim_team = Table(
+    "dim_team",
+    metadata,
+    col("team_key", Text(), primary_key=True, comment="short name of the team"),
+    col("team_name", Text(), comment="name for people"),
+    col("parent_team_key", Text(), references("dim_team", "team_key"), null=True, comment="team above"),
+    col("level", Text(), comment="company, department, team or individual"),
+    col("lead_key", Text(), null=True, comment="person who leads it (dim_person)"),
+    col("business_function", Text(), null=True, comment="function it covers, such as support"),
+    col("kpi_limit", SmallInteger(), comment="how many KPIs it should have at most"),
+    flag("is_listed", LISTED),
+    one_of("level", ("company", "department", "team", "individual")),
+    schema=CORE,
+    comment="One row per team.",
+)
+
+dim_person = Table(
+    "dim_person",
+    metadata,
+    col("person_key", Text(), primary_key=True, comment="short name of the person or role"),
+    col("display_name", Text(), comment="name for people"),
+    col("email", Text(), comment="where messages go"),
+    col("team_key", Text(), references("dim_team", "team_key"), null=True, comment="team the person is in"),
+    flag("is_active", "false for somebody who has left"),
+    schema=CORE,
+    comment="One row per person, or role that one person fills.",
+)
+
+person_role = Table(
+    "person_role",
+    metadata,
+    col("person_key", Text(), references("dim_person", "person_key"), primary_key=True, comment="the person"),
+    col("role_name", Text(), primary_key=True, comment="role the person has"),
+    schema=CORE,
+    comment="Which roles a person has: who may see which restricted metric.",
+)
+
+metric = Table(
+    "metric",
+    metadata,
+    col("metric_id", Text(), primary_key=True, comment="name in the dictionary: the key of relationships"),
+    col("metric_name", Text(), comment="name for people"),
+    col("short_description", Text(), comment="the definition in a sentence"),
+    col("category", Text(), comment="subject, such as sales or support"),
+    col("team_key", Text(), references("dim_team", "team_key"), comment="team that owns it"),
+    col("owner_key", Text(), references("dim_person", "person_key"), comment="person accountable for it"),
+    col("hierarchy_level", Text(), comment="north_star, supporting or operational"),
+    col("bsc_perspective", Text(), comment="balanced scorecard: financial, customer, internal_process or "
+        "learning_growth"),
+    col("indicator_type", Text(), comment="leading (moves first) or lagging (the outcome)"),
+    col("purpose", Text(), comment="maintenance (hold it), improvement (move it) or guardrail"),
+    col("direction", Text(), comment="which way is better: increase, decrease, or inside a band"),
+    col("unit", Text(), comment="unit of value, as people say it"),
+    col("unit_family", Text(), comment="currency, ratio, count, duration_seconds or score"),
+    col("currency_code", Text(), null=True, comment="ISO 4217 code of money"),
+    col("display_format", Text(), comment="how to show the value, such as 0.0% or #,##0"),
+    col("aggregation", Text(), comment="how values may be rolled up over periods: sum, last, ratio (add "
+        "numerators and denominators), mean, median or none"),
+    col("calculation_cadence", Text(), comment="how often it is calculated"),
+    col("review_cadence", Text(), comment="how often it is reviewed"),
+    col("headline_grain", Text(), comment="grain that kpi_latest shows first"),
+    flag("is_actionable", "somebody can act on it"),
+    flag("is_vanity", "looks good and says little"),
+    col("lifecycle", Text(), comment="draft, review, certified, deprecated or retired"),
+    col("sensitivity", Text(), comment="internal, or restricted to the roles in metric_audience"),
+    col("current_version", Integer(), comment="version of the definition in force"),
+    col("focus_weight", Quantity(), comment="weight in the ranking of focus_candidates"),
+    col("band_low", Quantity(), null=True, comment="lower end of the optimum band"),
+    col("band_high", Quantity(), null=True, comment="upper end of the optimum band"),
+    col("suggested_actions", Text(), null=True, comment="what to try first, one per line"),
+    col("replaced_by", Text(), null=True, comment="successor of a deprecated metric"),
+    col("deprecated_date", Date(), null=True, comment="day from which it is deprecated"),
+    flag("is_listed", LISTED),
+    one_of("hierarchy_level", ("north_star", "supporting", "operational")),
+    one_of("bsc_perspective", ("financial", "customer", "internal_process", "learning_growth")),
+    one_of("indicator_type", ("leading", "lagging")),
+    one_of("purpose", ("maintenance", "improvement", "guardrail")),
+    one_of("direction", ("increase", "decrease", "band")),
+    one_of("unit_family", ("currency", "ratio", "count", "duration_seconds", "score")),
+    one_of("aggregation", ("sum", "last", "ratio", "mean", "median", "none")),
+    one_of("lifecycle", ("draft", "review", "certified", "deprecated", "retired")),
+    one_of("sensitivity", ("internal", "restricted")),
+    CheckConstraint("unit_family <> 'currency' OR currency_code IS NOT NULL", name="money_has_currency"),
+    CheckConstraint("(band_low IS NULL) = (band_high IS NULL) AND band_low <= band_high OR band_low IS NULL",
+                    name="band_in_order"),
+    schema=CORE,
+    comment="One row per metric with its current attributes: the key of BI relationships.",
+)  # fmt: skip
+Index(
+    "one_north_star",
+    metric.c.hierarchy_level,
+    unique=True,
+    postgresql_where=text("hierarchy_level = 'north_star' AND is_listed AND lifecycle <> 'retired'"),
+    sqlite_where=text("hierarchy_level = 'north_star' AND is_listed AND lifecycle <> 'retired'"),
+)
+
+metric_audience = Table(
+    "metric_audience",
+    metadata,
+    col(
+        "metric_id", Text(), references("metric", "metric_id"), primary_key=True, comment="restricted metric"
+    ),
+    col("role_name", Text(), primary_key=True, comment="role that may see its values"),
+    schema=CORE,
+    comment="Which roles may see the values of a restricted metric.",
+)
+
+metric_version = Table(
+    "metric_version",
+    metadata,
+    key("metric_version_key", "key of one state of one definition"),
+    col("metric_id", Text(), references("metric", "metric_id"), comment="the metric"),
+    col("version", Integer(), comment="version its people gave it"),
+    col("definition", Text(), comment="what it means, in words"),
+    col("formula_text", Text(), comment="formula, in words and names"),
+    col("numerator_sql", Text(), comment="what is counted or summed"),
+    col("denominator_sql", Text(), null=True, comment="what it is divided by"),
+    col("filters", Text(), comment="which rows count"),
+    col("time_attribution", Text(), comment="the time that puts a row into a period"),
+    col("time_zone", Text(), comment="IANA zone in which periods begin and end"),
+    col("missing_policy", Text(), comment="what a gap means: empty (no data), zero or carry_forward"),
+    col("source_systems", TextList(), comment="systems it is computed from"),
+    col("source_tables", TextList(), comment="tables it is computed from"),
+    col("segments", TextList(), comment="dimensions it is segmented by"),
+    col("minimum_sample", Quantity(), null=True, comment="rows below which no value is published"),
+    col("restatement_days", Integer(), comment="days during which a period may still change"),
+    col("freshness_sla_seconds", Integer(), comment="how old its data may be"),
+    col("known_pitfalls", Text(), null=True, comment="how it misleads"),
+    col("related_leading", TextList(), comment="metrics that move before it"),
+    col("related_lagging", TextList(), comment="metrics that move after it"),
+    col("definition_hash", Text(), comment="hash over the normalised computation"),
+    col("change_type", Text(), comment="new, clarify, breaking or retire"),
+    col("change_reason", Text(), comment="why it was changed"),
+    col("proposed_by", Text(), comment="who proposed the change"),
+    col("approved_by", Text(), comment="who approved it; never the proposer"),
+    col("valid_from", Date(), comment="first day in force"),
+    col("valid_to", Date(), comment="first day no longer in force; 9999-12-31 while it is"),
+    flag("is_current", "the state in force; one per metric"),
+    col("restate_from", Date(), null=True, comment="periods recomputed when it came into force begin here"),
+    col("definition_file", Text(), null=True, comment="file of the definition"),
+    col("definition_line", Integer(), null=True, comment="line in that file"),
+    UniqueConstraint("metric_id", "version", "definition_hash"),
+    UniqueConstraint("metric_id", "metric_version_key"),
+    one_of("missing_policy", ("empty", "zero", "carry_forward")),
+    one_of("change_type", ("new", "clarify", "breaking", "retire")),
+    CheckConstraint("valid_from <= valid_to", name="valid_in_order"),
+    CheckConstraint("approved_by <> proposed_by", name="approver_is_not_proposer"),
+    CheckConstraint("length(definition_hash) = 64", name="hash_is_sha256"),
+    schema=CORE,
+    comment="Every definition that ever was in force (slowly changing dimension, kind 2).",
+)  # fmt: skip
+Index(
+    "one_current_metric_version",
+    metric_version.c.metric_id,
+    unique=True,
+    postgresql_where=text("is_current"),
+    sqlite_where=text("is_current"),
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    col("segment_key", Text(), primary_key=True, comment="total, or dimension=value"),
+    col("segment_dimension", Text(), comment="dimension, pairs joined with |; empty for the total"),
+    col("segment_value", Text(), comment="value; (unknown) for an unmatched key; empty for the total"),
+    flag("is_total", "true for the company total"),
+    UniqueConstraint("segment_dimension", "segment_value"),
+    CheckConstraint("is_total = (segment_dimension = '')", name="total_has_no_dimension"),
+    schema=CORE,
+    comment="One row per segment; the total is a row of its own.",
+)
+
+metric_edge = Table(
+    "metric_edge",
+    metadata,
+    col("parent_metric_id", Text(), references("metric", "metric_id"), primary_key=True,
+        comment="metric that is driven"),
+    col("child_metric_id", Text(), references("metric", "metric_id"), primary_key=True,
+        comment="metric that drives it"),
+    col("operator", Text(), primary_key=True, comment="add, subtract, multiply, divide, or influences (a claim "
+        "of correlation, not arithmetic)"),
+    col("child_order", SmallInteger(), comment="order of the children"),
+    col("expected_sign", SmallInteger(), comment="1 if both move together, -1 if against each other"),
+    col("lag_periods", SmallInteger(), comment="periods until the influence shows"),
+    col("lag_grain", Text(), null=True, comment="length of these periods"),
+    one_of("operator", ("add", "subtract", "multiply", "divide", "influences")),
+    CheckConstraint("expected_sign IN (-1, 1)", name="sign"),
+    CheckConstraint("parent_metric_id <> child_metric_id", name="no_loop"),
+    schema=CORE,
+    comment="Edges of the driver tree in force.",
+)  # fmt: skip
+
+guardrail_pair = Table(
+    "guardrail_pair",
+    metadata,
+    col("metric_id", Text(), references("metric", "metric_id"), primary_key=True, comment="the metric"),
+    col("counter_metric_id", Text(), references("metric", "metric_id"), primary_key=True,
+        comment="metric that must not worsen while it improves"),
+    col("rationale", Text(), comment="how improving the one could hurt the other"),
+    col("tolerance_pct", Quantity(), comment="worsening in per cent from which gaming is suspected"),
+    schema=CORE,
+    comment="Pairs of a metric and its counter-metric.",
+)  # fmt: skip
+
+benchmark = Table(
+    "benchmark",
+    metadata,
+    col("metric_id", Text(), references("metric", "metric_id"), primary_key=True, comment="the metric"),
+    col("label", Text(), primary_key=True, comment="what the range is called"),
+    col("low", Quantity(), null=True, comment="lower end"),
+    col("high", Quantity(), null=True, comment="upper end"),
+    col("applies_to", Text(), null=True, comment="kind of company it holds for"),
+    col("source", Text(), comment="where it is from"),
+    schema=CORE,
+    comment="Published comparison values of others.",
+)
+
+target = Table(
+    "target",
+    metadata,
+    key("target_key", "key of one state of one target"),
+    col("metric_id", Text(), references("metric", "metric_id"), comment="the metric"),
+    col("period_grain", Text(), comment="length of the period"),
+    col("period_start", Date(), comment="first day"),
+    col("period_end", Date(), comment="last day, inclusive"),
+    col("segment_key", Text(), references("segment", "segment_key"), comment="segment it is set for"),
+    col("comparison", Text(), comment="gte, gt, lte, lt (strict: gt, lt) or between"),
+    col("target_value", Quantity(), null=True, comment="value to reach"),
+    col("stretch_value", Quantity(), null=True, comment="value beyond the target"),
+    col("band_low", Quantity(), null=True, comment="lower end of the optimum"),
+    col("band_high", Quantity(), null=True, comment="upper end of the optimum"),
+    col("floor_value", Quantity(), null=True, comment="below it the score is 0"),
+    col("ceiling_value", Quantity(), null=True, comment="above it the score is 0"),
+    col("amber_at", Quantity(), null=True, comment="worst value that is still amber"),
+    col("red_at", Quantity(), null=True, comment="critical from here, whatever the target"),
+    col("baseline_value", Quantity(), null=True, comment="value the target starts from"),
+    col("baseline_as_of", Date(), null=True, comment="day of the baseline"),
+    col("target_spec", Text(), comment="as written: absolute, relative_pct or delta_points"),
+    col("spec_value", Quantity(), null=True, comment="number as written"),
+    col("set_by", Text(), comment="who set it"),
+    col("set_date", Date(), null=True, comment="day it was set"),
+    col("reason", Text(), null=True, comment="why it was set or changed"),
+    *revision_columns(),
+    one_of("comparison", ("gte", "gt", "lte", "lt", "between")),
+    one_of("target_spec", ("absolute", "relative_pct", "delta_points")),
+    CheckConstraint("comparison <> 'between' OR (band_low IS NOT NULL AND band_high IS NOT NULL)",
+                    name="between_has_band"),
+    CheckConstraint("comparison = 'between' OR target_value IS NOT NULL", name="has_target"),
+    CheckConstraint("band_low IS NULL OR band_high IS NULL OR band_low <= band_high", name="band_in_order"),
+    CheckConstraint("period_start <= period_end", name="period_in_order"),
+    *revision_rules("target", "metric_id", "period_grain", "period_start", "segment_key"),
+    schema=CORE,
+    comment="Targets by revision.",
+)  # fmt: skip
