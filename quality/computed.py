@@ -199,7 +199,7 @@ class _ValueRun:
             "the values of the same periods are distributed otherwise than in the last run",
         )
         try:
-            paired = self.db.execute(
+            paired = self.db.sql(
                 f"""SELECT metric, v.value AS now, p.value AS before FROM v JOIN p USING ({KEY_SQL})
                     WHERE v.segment_dimension = '' AND v.value IS NOT NULL AND p.value IS NOT NULL
                       AND grain = 'day' ORDER BY metric, period_start"""

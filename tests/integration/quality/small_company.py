@@ -188,7 +188,7 @@ def warehouse(rows: int = 100) -> duckdb.DuckDBPyConnection:
 
 
 def query(db: duckdb.DuckDBPyConnection) -> Callable[[str], pa.Table]:
-    return lambda sql: db.execute(sql).to_arrow_table()
+    return lambda sql: db.sql(sql).to_arrow_table()
 
 
 VALUE_SCHEMA = pa.schema(
