@@ -18,7 +18,7 @@ INSTANT = pa.timestamp("us")
 
 def texts(values: npt.NDArray[np.object_] | npt.NDArray[np.str_] | Sequence[str | None]) -> pa.Array:
     """A string column; None is null."""
-    return pa.array(values, type=pa.string(), from_pandas=True)
+    return pa.array(values, type=pa.string())
 
 
 def coded(codes: Ints, words: Sequence[str | None]) -> pa.Array:
