@@ -100,7 +100,10 @@ def make_check_in(
         confidence=_confidence(confidence),
         value_override=_value(value_override),
         status_override=status,
-        **clean,
+        how_it_happened=clean["how_it_happened"],
+        progress_note=clean["progress_note"],
+        blockers=clean["blockers"],
+        do_differently=clean["do_differently"],
     )
 
 
