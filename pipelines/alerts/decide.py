@@ -65,21 +65,23 @@ def escalate(world: World) -> tuple[Decision, ...]:
     """Notices that become due by the passing of time alone: escalations of what nobody acknowledged.
 
     Source: alert rules, 'escalation when not acknowledged'. Each step of ``escalate_after_minutes`` counts from
-    when the first notice was due, whether or not its channel worked: an owner who cannot be reached is one more
-    reason to tell the next.
+    when the alert was last told to begin or to get worse, whether or not its channel worked: an owner who cannot
+    be reached is one more reason to tell the next.
     """
     world = replace(world, causes=_causes({}, Covered(), world))
+    threshold = Severity(world.settings.escalate_from)
     decisions: list[Decision] = []
     for _, incident in sorted(world.memory.incidents.items()):
-        first, steps = incident.first_told, world.settings.escalate_after_minutes
-        if not incident.is_open or first is None:
+        began = incident.told_from(threshold)
+        if not incident.is_open or began is None:
             continue
-        if incident.severity.rank < Severity(world.settings.escalate_from).rank:
-            continue
-        due = sum(world.now >= first + timedelta(minutes=minutes) for minutes in steps)
-        if due > incident.steps.get(Notice.ESCALATION, 0):
-            candidate = Candidate(incident.alert, Notice.ESCALATION, due, incident)
-            decisions += _judge(candidate, world)
+        due = sum(
+            world.now >= began + timedelta(minutes=each) for each in world.settings.escalate_after_minutes
+        )
+        done = {row.step for row in incident.told if row.notice is Notice.ESCALATION and row.at >= began}
+        if due > len(done):
+            step = incident.steps.get(Notice.ESCALATION, 0) + 1
+            decisions += _judge(Candidate(incident.alert, Notice.ESCALATION, step, incident), world)
     return tuple(decisions)
 
 

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     ESCALATED = "escalated"
     ENDED = "ended"
     HAPPENED = "happened"
+    UNDELIVERABLE = "undeliverable"
 
     QUIET_HOURS = "quiet_hours"
     NUDGE_HOUR = "nudge_hour"
@@ -53,6 +54,7 @@ _SENT = frozenset(
         Reason.ESCALATED,
         Reason.ENDED,
         Reason.HAPPENED,
+        Reason.UNDELIVERABLE,
         Reason.QUIET_HOURS,
         Reason.NUDGE_HOUR,
     }

@@ -51,6 +51,11 @@ def local_day(now: datetime, settings: AlertSettings) -> date:
     return now.astimezone(ZoneInfo(settings.time_zone)).date()
 
 
+def start_of_day(now: datetime, settings: AlertSettings) -> datetime:
+    """The instant at which the organisation's calendar day began."""
+    return _at(local_day(now, settings), time(0, 0), settings)
+
+
 def _is_quiet(day: date, at: time, settings: AlertSettings) -> bool:
     if len(set(settings.quiet_weekdays)) < 7 and day.isoweekday() in settings.quiet_weekdays:
         return True

@@ -19,6 +19,9 @@ Key = tuple[str, str, str]
 """(deduplication key, recipient, channel): what is told once."""
 
 
+_OPENINGS = (Notice.FIRING, Notice.WORSENED)
+
+
 @dataclass(frozen=True, slots=True)
 class LogRow:
     """One row of the alert log as decisions read it. ``state``: queued, sent, failed, suppressed."""
@@ -51,6 +54,7 @@ class Incident:
         severity: the worst that was told.
         told: rows that went out or will, other than of its end.
         resolved_at: when it ended, None while open.
+        acknowledged_by: who answered for it since it last began or got worse.
         cooling: end and severity of the latest episode of this identity that was told and has ended.
     """
 
@@ -72,10 +76,12 @@ class Incident:
         """Start of the episode."""
         return since_of(self.episode)
 
-    @property
-    def first_told(self) -> datetime | None:
-        """When the first notice was due; None when nobody was told."""
-        return min((row.at for row in self.told), default=None)
+    def told_from(self, severity: Severity) -> datetime | None:
+        """When it was last told to begin, or to get worse, at this severity or above; None when it was not."""
+        return max(
+            (row.at for row in self.told if row.notice in _OPENINGS and row.severity.rank >= severity.rank),
+            default=None,
+        )
 
     @property
     def last_told(self) -> datetime | None:
@@ -178,7 +184,12 @@ def _incident(episode: str, rows: list[LogRow]) -> Incident:
         alert=(told or rows)[-1].alert,
         severity=severity,
         told=told,
-        acknowledged_by=next((row.acknowledged_by for row in rows if row.acknowledged_by), None),
+        acknowledged_by=_acknowledged_by(told),
         resolved_at=ends[-1] if ends else None,
         cooling=(ends[-1], severity) if ends and told else None,
     )
+
+
+def _acknowledged_by(told: tuple[LogRow, ...]) -> str | None:
+    last = next((row.key[0] for row in reversed(told) if row.notice in _OPENINGS), None)
+    return next((row.acknowledged_by for row in told if row.key[0] == last and row.acknowledged_by), None)

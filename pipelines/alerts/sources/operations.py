@@ -1,0 +1,216 @@
+"""Alerts about the machinery: late sources, failed checks, failed runs, publications, changed definitions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from definitions.model import Catalogue, Change, Metric
+from pipelines.alerts.decision import Covered
+from pipelines.alerts.model import Alert, AlertType, Fact, Link, Severity, Subject
+from pipelines.alerts.routing import EVERYONE
+from pipelines.publishing.records import FreshnessRow, QualityResultRow
+
+from .base import Found, Places, midnight
+
+CHANGE_DAYS = 14
+"""A definition that changed longer ago is history."""
+ASSETS_SHOWN = 8
+
+
+def late(rows: Iterable[FreshnessRow], catalogue: Catalogue, where: Places) -> Found:
+    """Sources whose data is older than it may be: one alert per system, however many of its assets are late.
+
+    Critical once the data is twice as old as it may be. What is late breaks what rests on it: the tables that are
+    late where they are known, else the whole system.
+    """
+    by_system: dict[str, list[FreshnessRow]] = defaultdict(list)
+    for row in rows:
+        by_system[row.source_system].append(row)
+    alerts = tuple(
+        _late(system, sorted(overdue, key=lambda row: row.asset), len(found), catalogue, where)
+        for system, found in sorted(by_system.items())
+        if (overdue := [row for row in found if row.is_late])
+    )
+    return Found(alerts, Covered(frozenset((AlertType.LATE, system) for system in by_system)))
+
+
+def _late(system: str, rows: list[FreshnessRow], assets: int, catalogue: Catalogue, where: Places) -> Alert:
+    due = min(_due(row) for row in rows)
+    worst = max(rows, key=lambda row: row.lateness_seconds or 0)
+    is_double = any((row.lateness_seconds or 0) >= 2 * row.sla_seconds for row in rows)
+    through = [row.data_through_at for row in rows if row.data_through_at is not None]
+    errors = sorted({row.error for row in rows if row.error})
+    tables = [f"table:{row.asset}" for row in rows if row.asset in where.tables]
+    is_whole = len(rows) == assets or len(tables) < len(rows)
+    names = ", ".join(row.asset for row in rows[:ASSETS_SHOWN])
+    more = f" and {len(rows) - ASSETS_SHOWN} more" if len(rows) > ASSETS_SHOWN else ""
+    return Alert(
+        type=AlertType.LATE,
+        subject=Subject("source", system),
+        severity=Severity.CRITICAL if is_double else Severity.WARNING,
+        since=due,
+        title=f"{system}: data is late ({len(rows)} of {assets} assets)",
+        team=_team_of(system, catalogue),
+        detail="; ".join(errors),
+        facts=(
+            Fact("Late", names + more),
+            Fact("Data through", f"{min(through):%Y-%m-%d %H:%M} UTC" if through else "never loaded"),
+            Fact("May be old", _span(worst.sla_seconds), float(worst.sla_seconds)),
+        ),
+        rests_on=(f"source:{system}",),
+        breaks=(f"source:{system}",) if is_whole else tuple(sorted(tables)),
+        links=where.links("data-health.html"),
+    )
+
+
+def _due(row: FreshnessRow) -> datetime:
+    """When the data became late: its last complete instant plus what it may be old. A source that never loaded is
+    late since its first try."""
+    base = row.data_through_at or row.last_success_at
+    if base is not None:
+        return base + timedelta(seconds=row.sla_seconds)
+    return row.last_attempt_at or midnight(date(1970, 1, 1))
+
+
+def _span(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:g} h" if hours < 48 else f"{hours / 24:g} days"
+
+
+def failed_checks(rows: Iterable[QualityResultRow], catalogue: Catalogue, where: Places) -> Found:
+    """Failed quality checks: critical where they hold the publication back, warning on an error, info on a warning.
+
+    An error breaks the metrics it names, or the table and system it looked at.
+    """
+    alerts: list[Alert] = []
+    scopes: set[tuple[AlertType, str]] = set()
+    for row in sorted(rows, key=lambda row: (row.asset, row.check_id, row.checked_at)):
+        subject = f"{row.asset}/{row.check_id}"
+        scopes.add((AlertType.CHECK_FAILED, subject))
+        if not row.passed:
+            alerts.append(_failed_check(row, subject, catalogue, where))
+    return Found(tuple(alerts), Covered(frozenset(scopes)))
+
+
+def _failed_check(row: QualityResultRow, subject: str, catalogue: Catalogue, where: Places) -> Alert:
+    is_error = row.severity == "error"
+    severity = Severity.WARNING if is_error else Severity.INFO
+    broken = tuple(f"metric:{metric}" for metric in row.metric_ids) or (
+        (f"table:{row.asset}",) if row.asset in where.tables else (f"source:{row.source_system}",)
+    )
+    counted = f"{row.rows_failed:,} of {row.rows_checked:,}" if row.rows_failed and row.rows_checked else ""
+    facts = [
+        Fact("Check", row.check_id),
+        Fact("Rows", counted) if counted else None,
+        Fact("KPIs held back", ", ".join(row.metric_ids)) if is_error and row.metric_ids else None,
+        Fact("Rows to look at", ", ".join(row.sample_keys)) if row.sample_keys else None,
+    ]
+    return Alert(
+        type=AlertType.CHECK_FAILED,
+        subject=Subject("check", subject),
+        severity=Severity.CRITICAL if is_error and row.blocks_publish else severity,
+        since=row.checked_at,
+        title=f"{row.asset}: {row.message}",
+        team=_team_of(row.source_system, catalogue),
+        facts=tuple(fact for fact in facts if fact is not None),
+        rests_on=tuple(dict.fromkeys((f"source:{row.source_system}", f"table:{row.asset}"))),
+        breaks=tuple(sorted(broken)) if is_error else (),
+        links=where.links("data-health.html"),
+    )
+
+
+def run_failed(
+    job: str,
+    run_id: str,
+    error: str,
+    at: datetime,
+    *,
+    team: str | None = None,
+    systems: Iterable[str] = (),
+    run_url: str | None = None,
+) -> Found:
+    """A run that failed. Runs of one job that fail in a row are one incident, until one succeeds.
+
+    Args:
+        error: the error in words; the caller has taken secrets out.
+        systems: source systems that the run was loading, if it failed there: their KPIs are not believed.
+    """
+    alert = Alert(
+        type=AlertType.RUN_FAILED,
+        subject=Subject("job", job),
+        severity=Severity.CRITICAL,
+        since=at,
+        title=f"Run of {job} failed",
+        team=team,
+        detail=error[:2000],
+        facts=(Fact("Run", run_id),),
+        breaks=tuple(sorted(f"source:{system}" for system in systems)),
+        links=(Link("Run", run_url),) if run_url else (),
+        run_id=run_id,
+    )
+    return Found((alert,), run_succeeded(job).covered)
+
+
+def run_succeeded(job: str) -> Found:
+    """A run that succeeded ends the incident of those that failed before."""
+    return Found((), Covered(frozenset({(AlertType.RUN_FAILED, job)})))
+
+
+def published(publication_id: str, data_through: date, changed: int, at: datetime, where: Places) -> Found:
+    """A publication, told to everybody once; nothing when it changed nothing.
+
+    Args:
+        changed: how many published values are new or different.
+    """
+    if not changed:
+        return Found()
+    alert = Alert(
+        type=AlertType.PUBLISHED,
+        subject=Subject("batch", publication_id),
+        severity=Severity.INFO,
+        since=at,
+        title=f"Figures are published through {data_through.isoformat()}",
+        facts=(Fact("Values new or changed", f"{changed:,}", float(changed)),),
+        audience=(EVERYONE,),
+        links=where.links("index.html"),
+    )
+    return Found((alert,))
+
+
+def definitions_changed(catalogue: Catalogue, where: Places, today: date) -> Found:
+    """Definitions with a new version in the last two weeks, told once per version to owner and team."""
+    return Found(
+        tuple(
+            _definition_changed(metric, change, where)
+            for _, metric in sorted(catalogue.metrics.items())
+            for change in metric.changes
+            if change.version == metric.version
+            and change.version > 1
+            and 0 <= (today - change.on).days < CHANGE_DAYS
+        )
+    )
+
+
+def _definition_changed(metric: Metric, change: Change, where: Places) -> Alert:
+    restated = f"Values since {change.restate_from} are computed anew." if change.restate_from else ""
+    return Alert(
+        type=AlertType.DEFINITION_CHANGED,
+        subject=Subject("metric", f"{metric.name}/v{change.version}", metric.label),
+        severity=Severity.INFO,
+        since=midnight(change.on),
+        title=f"{metric.label} is defined anew (version {change.version}, {change.kind})",
+        team=metric.owner.team,
+        owner=metric.owner.accountable,
+        detail=" ".join(filter(None, [change.why, restated])),
+        facts=(Fact("Proposed by", change.proposed_by), Fact("Approved by", change.approved_by)),
+        audience=(f"person:{metric.owner.accountable}", f"team:{metric.owner.team}"),
+        links=where.links(f"metrics/{metric.name}.html"),
+    )
+
+
+def _team_of(system: str, catalogue: Catalogue) -> str | None:
+    """The team that owns a system's tables; None where it is no team of the catalogue."""
+    owners = sorted({source.owner for source in catalogue.sources.values() if source.system == system})
+    return next((owner for owner in owners if owner in catalogue.teams), None)
