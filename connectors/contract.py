@@ -98,7 +98,9 @@ class Column:
 
     def __post_init__(self) -> None:
         if not NAME.match(self.name):
-            raise ContractError(f"column {self.name!r} is not in snake_case: rename it in the stream's contract")
+            raise ContractError(
+                f"column {self.name!r} is not in snake_case: rename it in the stream's contract"
+            )
         if not self.path:
             object.__setattr__(self, "path", self.name)
 
@@ -143,6 +145,8 @@ class Contract:
         for name in self.key:
             if name not in by_name:
                 raise ContractError(f"key column {name!r} is not among the contract's columns: declare it")
+            if by_name[name].personal is Personal.DROP:
+                raise ContractError(f"key column {name!r} is dropped before landing: hash it instead")
         object.__setattr__(self, "_by_name", by_name)
 
     def __getitem__(self, name: str) -> Column:
@@ -176,7 +180,9 @@ class Contract:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of everything that decides what lands and how it is read."""
-        parts = [f"{c.name}:{c.type}:{c.path}:{c.personal}:{c.format}:{c.zone}:{c.scale}" for c in self.columns]
+        parts = [
+            f"{c.name}:{c.type}:{c.path}:{c.personal}:{c.format}:{c.zone}:{c.scale}" for c in self.columns
+        ]
         parts += [*self.key, *self.also_lands, *self.open_containers, *self.ignored, str(self.about_people)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -197,8 +203,12 @@ def parse_path(path: str) -> PathSegments:
     while position < len(path):
         match = PATH_PART.match(path, position)
         if match is None or (match["index"] is None and bool(match["dot"]) != bool(segments)):
-            raise ContractError(f'path {path!r} cannot be read at {path[position:]!r}: write a.b, a[0].b or a."b.c"')
-        segments.append(int(match["index"]) if match["index"] is not None else match["quoted"] or match["plain"])
+            raise ContractError(
+                f'path {path!r} cannot be read at {path[position:]!r}: write a.b, a[0].b or a."b.c"'
+            )
+        segments.append(
+            int(match["index"]) if match["index"] is not None else match["quoted"] or match["plain"]
+        )
         position = match.end()
     return tuple(segments)
 

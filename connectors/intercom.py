@@ -183,7 +183,9 @@ TICKETS = Contract(
         Column("is_open", BOOLEAN, "open"),
         _instant("created_at", nullable=False),
         _instant("updated_at", nullable=False),
-        Column("linked_objects", JSON, "linked_objects.data", optional=True, description="list of {type, id}"),
+        Column(
+            "linked_objects", JSON, "linked_objects.data", optional=True, description="list of {type, id}"
+        ),
         Column("attributes", JSON, "ticket_attributes", personal=Personal.DROP, optional=True),
         Column("contacts", JSON, "contacts.contacts", personal=Personal.DROP, optional=True),
     ),
@@ -218,6 +220,7 @@ STREAMS = (
         contract=CONVERSATION_PARTS,
         reader=read_parts,
         cursor=UPDATED,
+        deletes=Deletes(DeleteKind.WITH_PARENT),
         parent="conversations",
         parent_field="conversation_id",
         description="a reply, note, assignment or state change in a conversation, without its text",

@@ -64,7 +64,13 @@ ISSUES = Contract(
         Column("resolution", STRING, "fields.resolution.name"),
         Column("due_date", DATE, "fields.duedate", optional=True),
         Column("story_points", DOUBLE, "fields.{story_points_field}", optional=True, unit="points"),
-        Column("sprint_id", STRING, "fields.{sprint_field}[-1].id", optional=True, description="the latest sprint"),
+        Column(
+            "sprint_id",
+            STRING,
+            "fields.{sprint_field}[-1].id",
+            optional=True,
+            description="the latest sprint",
+        ),
         Column("sprints", JSON, "fields.{sprint_field}", optional=True, description="oldest first"),
         Column("assignee_id", STRING, "fields.assignee.accountId"),
         Column("labels", JSON, "fields.labels", optional=True),
@@ -83,7 +89,9 @@ CHANGELOG = Contract(
         Column("field_id", STRING, "fieldId"),
         Column("changed_at", TIMESTAMP, "created", nullable=False),
         Column("from_id", STRING, "from"),
-        Column("from_text", STRING, "fromString", description="empty for fields that name people or hold texts"),
+        Column(
+            "from_text", STRING, "fromString", description="empty for fields that name people or hold texts"
+        ),
         Column("to_id", STRING, "to"),
         Column("to_text", STRING, "toString", description="empty for fields that name people or hold texts"),
     ),

@@ -23,8 +23,12 @@ BOOLEAN, DATE, TIMESTAMP, INTEGER = (
 )
 
 CREATED = Column("created_at", TIMESTAMP, "CreatedDate", nullable=False)
-UPDATED = Column("updated_at", TIMESTAMP, "SystemModstamp", nullable=False, description="any change, by anyone")
+UPDATED = Column(
+    "updated_at", TIMESTAMP, "SystemModstamp", nullable=False, description="any change, by anyone"
+)
 DELETED = Column("is_deleted", BOOLEAN, "IsDeleted", nullable=False)
+
+FLAGGED = Deletes(DeleteKind.FLAG, flag="IsDeleted")
 
 
 def _object(
@@ -33,20 +37,26 @@ def _object(
     key: Column,
     *columns: Column,
     cursor: str = "SystemModstamp",
+    deletes: Deletes = FLAGGED,
     where: str = "",
     description: str,
 ) -> Stream:
     """One object read by `queryAll`, so that soft-deleted rows come with it."""
-    stamps = (CREATED, UPDATED, DELETED) if cursor == "SystemModstamp" else (CREATED, DELETED)
+    stamps = [CREATED]
+    if cursor == "SystemModstamp":
+        stamps.append(UPDATED)
+    if deletes.kind is DeleteKind.FLAG:
+        stamps.append(DELETED)
+    whole = deletes.kind is DeleteKind.SNAPSHOT
     return Stream(
         name=name,
         contract=Contract(columns=(key, *columns, *stamps), key=(key.name,), ignored=("attributes",)),
         reader=read_object,
-        cursor=Cursor(cursor, precision=timedelta(seconds=1)),
+        cursor=None if whole else Cursor(cursor, precision=timedelta(seconds=1)),
         overlap=timedelta(minutes=10),
-        deletes=Deletes(DeleteKind.FLAG, flag="IsDeleted"),
+        deletes=deletes,
         exact_total=True,
-        options={"object": sobject, "where": where},
+        options={"object": sobject, "where": where, "bulk_threshold": "2000"},
         description=description,
     )
 
@@ -139,6 +149,7 @@ STREAMS = (
         Column("is_active", BOOLEAN, "IsActive"),
         Column("default_probability", DOUBLE, "DefaultProbability", unit="percent"),
         Column("sort_order", INTEGER, "SortOrder"),
+        deletes=Deletes(DeleteKind.SNAPSHOT),
         description="a stage of the sales process",
     ),
     _object(
@@ -187,6 +198,8 @@ STREAMS = (
         _id("user_id"),
         Column("is_active", BOOLEAN, "IsActive", nullable=False),
         Column("department", STRING, "Department"),
+        # A user is never deleted, only made inactive.
+        deletes=Deletes(DeleteKind.NONE),
         description="a seat in the CRM; name and e-mail are not read",
     ),
 )
@@ -195,8 +208,8 @@ SYSTEM = System(
     name="salesforce",
     streams=STREAMS,
     api_version="63.0",
-    headers={"Accept-Encoding": "gzip"},
     auth=("client_credentials", "refresh_token", "jwt"),
+    token_path="/services/oauth2/token",  # noqa: S106  (an address)
     rate=(25, 1.0),
     check=check_access,
 )

@@ -31,8 +31,10 @@ from connectors.contract import Column, Contract, PathSegments, parse_path
 from connectors.errors import ContractError
 
 if TYPE_CHECKING:
-    from connectors.http import HttpClient
+    from connectors.answer import Answer
+    from connectors.errors import ConnectorError
     from connectors.paging import Paging
+    from connectors.runtime import Runtime
 
 Record: TypeAlias = dict[str, Any]
 """One object as the vendor sent it, parsed."""
@@ -74,6 +76,7 @@ class Page:
         children: for a child stream, how many children the vendor counts under each parent that this page
             ends; None where it does not say.
         capped: parents of which the vendor returned only a part.
+        carry: the vendor's own cursor, to be handed to the next load (it outlives this one).
     """
 
     body: bytes
@@ -84,6 +87,7 @@ class Page:
     gone: Sequence[Gone] = ()
     children: Mapping[str, int | None] = field(default_factory=dict)
     capped: Sequence[str] = ()
+    carry: Checkpoint | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ class Reading:
         options: the source's options over the stream's defaults.
         resume: the checkpoint of the last page that landed, or None to begin.
         parents: for a child stream, the keys of the parents to read, in order.
+        carry: what the last page of the load before handed on; None: begin anew.
+        now: when the load began.
     """
 
     stream: Stream
@@ -103,10 +109,15 @@ class Reading:
     options: Mapping[str, str]
     resume: Checkpoint | None = None
     parents: Sequence[str] = ()
+    carry: Checkpoint | None = None
+    now: datetime = EPOCH
 
 
-Reader: TypeAlias = "Callable[[HttpClient, Reading], Iterator[Page]]"
-"""Yields the pages of one reading; may raise CheckpointExpired when `resume` is no longer known."""
+Reader: TypeAlias = Callable[[Any, Reading], Iterator[Page]]
+"""Yields the pages of one reading from a connection (for a vendor: its HttpClient).
+
+May raise CheckpointExpired when `resume` is no longer known.
+"""
 
 
 @dataclass(frozen=True)
@@ -141,6 +152,7 @@ class Cursor:
     Attributes:
         field: its path in a record.
         kind: how it is written.
+        fallback: the path of the field that counts while the first is null (a record that was never edited).
         precision: the step of the vendor's filter; the window's start is rounded down to it.
         zone: the zone in which stamps without an offset are meant.
         beginning: the filter's value when the window has no start; None leaves the filter out.
@@ -148,6 +160,7 @@ class Cursor:
 
     field: str
     kind: CursorKind = CursorKind.ISO
+    fallback: str = ""
     precision: timedelta = timedelta(microseconds=1)
     zone: str = "UTC"
     beginning: datetime | None = None
@@ -220,6 +233,8 @@ class DeleteKind(StrEnum):
     """Nothing says so: all keys are listed from time to time, and those that are missing are gone."""
     SNAPSHOT = "snapshot"
     """The stream is read whole each time; what is missing is gone."""
+    WITH_PARENT = "with_parent"
+    """A parent's children are read whole each time; what is missing is gone, if the vendor's count says so."""
 
 
 @dataclass(frozen=True)
@@ -310,7 +325,7 @@ class Stream:
             if unknown:
                 raise ContractError(f"stream {self.name!r} has no column {unknown[0]!r} to leave out")
             contract = replace(contract, columns=tuple(c for c in contract.columns if c.name not in without))
-        merged = {**self.options, **options}
+        merged = {name: options.get(name, default) for name, default in self.options.items()}
         return replace(
             self,
             contract=contract.with_options(merged),
@@ -329,8 +344,11 @@ class System:
         api_version: the version asked for where the source names none.
         headers: headers of every request; `{api_version}` is filled in.
         auth: the kinds of credentials it takes, the usual one first.
+        token_path: the OAuth token endpoint below the base URL.
+        user_suffix: what basic credentials put behind the user.
         rate: requests and seconds of the budget that an account gets where the source names none.
-        refuse: reads an answer that came with a good status, and raises if it is an error all the same.
+        refuse: the error that an answer stands for although its status does not say so; None: go by the status.
+        connect: opens what the readers read from, where that is no HTTP client.
         check: a cheap read that proves the credentials and returns what was found, for people.
     """
 
@@ -339,9 +357,12 @@ class System:
     api_version: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     auth: tuple[str, ...] = ("bearer",)
+    token_path: str = ""
+    user_suffix: str = ""
     rate: tuple[int, float] = (10, 1.0)
-    refuse: Callable[[Any], None] | None = None
-    check: Callable[[HttpClient], str] | None = None
+    refuse: Callable[[Answer], ConnectorError | None] | None = None
+    connect: Callable[[Runtime], Any] | None = None
+    check: Callable[[Any], str] | None = None
 
     def stream(self, name: str) -> Stream:
         """The stream of that name.

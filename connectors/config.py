@@ -1,0 +1,280 @@
+"""One YAML file per source instance: which account of which system, with which credentials, which streams.
+
+    system: jira
+    account: acme
+    base_url: env:JIRA_URL
+    auth: {kind: basic, user: env:JIRA_EMAIL, password: env:JIRA_API_TOKEN}
+    options: {story_points_field: customfield_10028}
+    streams:
+      - issues
+      - name: changelog
+        overlap: PT2H
+
+Credentials are references (`env:NAME`, `file:PATH`), never texts. `base_url` may be a reference as well.
+
+Source: connector rules, point 8.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import orjson
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from connectors.contract import Column, ColumnType, Personal
+from connectors.errors import ConfigurationError
+from connectors.raw_store import SAFE_NAME
+from connectors.secret import is_reference, resolve
+from connectors.stream import Stream
+
+AuthKind = Literal["bearer", "basic", "header", "client_credentials", "refresh_token", "jwt", "none"]
+LARGEST_FILE = 1 << 20
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AuthConfig(_Model):
+    """How the source proves who it is; every secret is a reference."""
+
+    kind: AuthKind
+    token: str = Field("", description="bearer and header: the token")
+    header: str = Field("Authorization", description="header: the header's name")
+    user: str = Field("", description="basic: the user")
+    password: str = Field("", description="basic: the password or API token")
+    client_id: str = ""
+    client_secret: str = ""
+    refresh_token: str = Field("", description="refresh_token: a file, so that a rotated token can be kept")
+    private_key: str = Field("", description="jwt: an RSA key in PEM")
+    token_url: str = Field("", description="the token endpoint, absolute or below base_url")
+    scope: str = ""
+    audience: str = Field("", description="jwt: the `aud` claim")
+    subject: str = Field("", description="jwt: the user to act for")
+
+    @field_validator(
+        "token", "user", "password", "client_id", "client_secret", "refresh_token", "private_key"
+    )
+    @classmethod
+    def _only_references(cls, value: str) -> str:
+        if value and not is_reference(value):
+            raise ValueError("a credential is written out here: write env:NAME or file:PATH")
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> AuthConfig:
+        needed = {"bearer": ("token",), "header": ("token",), "basic": ("user", "password")}
+        for name in needed.get(self.kind, ()):
+            if not getattr(self, name):
+                raise ValueError(f"auth of kind {self.kind} needs {name}: env:NAME or file:PATH")
+        return self
+
+
+class ColumnConfig(_Model):
+    """A column that this account has and the vendor's contract does not, or that differs."""
+
+    name: str
+    type: ColumnType
+    path: str = ""
+    nullable: bool = True
+    optional: bool = False
+    unit: str = ""
+    allowed: tuple[str, ...] = ()
+    personal: Personal = Personal.KEEP
+    format: str = "iso"
+    zone: str = ""
+    scale: int = 4
+
+    def column(self) -> Column:
+        """The column as contracts hold it."""
+        return Column(**self.model_dump())
+
+
+class StreamConfig(_Model):
+    """A stream that is loaded, and how it differs from its declaration."""
+
+    name: str
+    overlap: timedelta | None = Field(None, description="how far before the watermark to read again")
+    columns: tuple[ColumnConfig, ...] = ()
+    without: tuple[str, ...] = Field((), description="columns that this account does not have")
+    options: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("overlap")
+    @classmethod
+    def _forward(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < timedelta(0):
+            raise ValueError("an overlap reaches back: give a positive duration such as PT1H")
+        return value
+
+
+class RateConfig(_Model):
+    """The rate budget of the account."""
+
+    requests: int = Field(gt=0)
+    seconds: float = Field(gt=0)
+
+
+class LimitsConfig(_Model):
+    """How patient the source is; what is not given comes from the settings."""
+
+    attempts: int | None = Field(None, gt=0)
+    backoff_seconds: float | None = Field(None, ge=0)
+    budget_seconds: float | None = Field(None, ge=0)
+    read_seconds: float | None = Field(None, gt=0)
+    request_seconds: float | None = Field(None, gt=0)
+    body_bytes: int | None = Field(None, gt=0)
+
+
+def _by_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class SourceConfig(_Model):
+    """One account of one system."""
+
+    system: str
+    account: str
+    name: str = Field("", description="how people call this source; default: the system's name")
+    base_url: str = ""
+    auth: AuthConfig | None = None
+    api_version: str = ""
+    streams: tuple[Annotated[StreamConfig, Field()], ...] = Field((), description="default: all of them")
+    options: dict[str, str] = Field(default_factory=dict)
+    rate: RateConfig | None = None
+    limits: LimitsConfig = LimitsConfig()
+    hash_key: str = Field("", description="reference to the key that personal data is hashed with")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="what a files, SQL, HTTP or process source needs besides"
+    )
+
+    @field_validator("streams", mode="before")
+    @classmethod
+    def _names_are_streams(cls, value: Any) -> Any:
+        return [_by_name(item) for item in value] if isinstance(value, list | tuple) else value
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _options_are_texts(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {
+                name: ",".join(map(str, v)) if isinstance(v, list) else str(v) for name, v in value.items()
+            }
+        return value
+
+    @field_validator("system", "account")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        if not SAFE_NAME.match(value):
+            raise ValueError("use letters, digits, dot, dash and underscore")
+        return value
+
+    @field_validator("hash_key")
+    @classmethod
+    def _hash_key_is_a_reference(cls, value: str) -> str:
+        if value and not is_reference(value):
+            raise ValueError("the key is written out here: write env:NAME or file:PATH")
+        return value
+
+    @property
+    def label(self) -> str:
+        """How people call this source."""
+        return self.name or self.system
+
+    def stream(self, name: str) -> StreamConfig:
+        """How a stream is configured; as declared where it is not listed."""
+        return next((stream for stream in self.streams if stream.name == name), StreamConfig(name=name))
+
+    def resolved_url(self) -> str:
+        """The base URL, read from its reference if it is one.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        if not self.base_url:
+            raise ConfigurationError(
+                "there is no base_url", place=f"source {self.label}", hint="give base_url:"
+            )
+        return resolve(self.base_url).reveal() if is_reference(self.base_url) else self.base_url
+
+
+def config_hash(source: SourceConfig, stream: Stream, api_version: str) -> str:
+    """Hash of everything that decides which rows a query returns and what of them lands."""
+    content = {
+        "api_version": api_version,
+        "contract": stream.contract.fingerprint,
+        "options": dict(sorted(stream.options.items())),
+        "settings": source.settings,
+        "cursor": stream.cursor.field if stream.cursor else "",
+    }
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()[:16]
+
+
+def load_source(path: str | Path) -> SourceConfig:
+    """Read the configuration of one source.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or something in it is wrong; names the file and the field.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ConfigurationError(
+                "the file is larger than 1 MiB", place=str(path), hint="a source is a page"
+            )
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot be read ({error.strerror})", place=str(path)) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError("is not UTF-8 text", place=str(path), hint="save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigurationError(
+            f"is no YAML ({getattr(error, 'problem', None) or error})", place=line
+        ) from None
+    return source_from(content, str(path))
+
+
+def source_from(content: object, place: str) -> SourceConfig:
+    """A source from parsed YAML.
+
+    Raises:
+        ConfigurationError: something in it is wrong; names the place and the fields.
+    """
+    if not isinstance(content, Mapping):
+        raise ConfigurationError("holds no mapping", place=place, hint="begin with system: and account:")
+    try:
+        return SourceConfig.model_validate(dict(content))
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'source'}: {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+        raise ConfigurationError(problems, place=place, hint="see connectors/README.md") from None
+
+
+def load_sources(folder: str | Path) -> list[SourceConfig]:
+    """All sources of a folder, in the order of their file names.
+
+    Raises:
+        ConfigurationError: a file is wrong, or two files name the same account.
+    """
+    sources: dict[tuple[str, str], str] = {}
+    found = []
+    for path in sorted((*Path(folder).glob("*.yml"), *Path(folder).glob("*.yaml"))):
+        source = load_source(path)
+        other = sources.setdefault((source.system, source.account), str(path))
+        if other != str(path):
+            raise ConfigurationError(
+                f"{source.system}/{source.account} is described by {other} too",
+                place=str(path),
+                hint="keep one",
+            )
+        found.append(source)
+    return found

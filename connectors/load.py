@@ -1,0 +1,452 @@
+"""One load of one stream: plan the window, land the pages, find what vanished, commit, remember.
+
+    plan → pages → deletions → parts, manifest, state
+
+Whatever goes wrong, the state has not moved past anything unread: parts are written first, then the manifest,
+then the state. A load that breaks off goes on after its last page when it is run again.
+
+Source: connector rules, points 2 to 5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from connectors import __version__
+from connectors.deletions import judge, whole_parents
+from connectors.errors import CheckpointExpired, ConnectorError, ProtocolError, SourceCheckFailed
+from connectors.http import HttpClient, Traffic
+from connectors.known_keys import KnownKeys, changed_parents
+from connectors.landing import Landing
+from connectors.lateness import Lateness, lateness, next_watermark, recent_digests
+from connectors.paging import read_listing
+from connectors.plan import Plan, plan_load, window_json
+from connectors.raw_store import LoadWriter, Manifest, RawStore, StreamId
+from connectors.result import Drift, LoadResult, Progress, ProgressHook
+from connectors.runtime import Runtime
+from connectors.secret import Secret
+from connectors.settings import LoadSettings
+from connectors.state import StateStore, StreamState
+from connectors.stream import Checkpoint, DeleteKind, Page, Reader, Reading, Stream, Window
+
+RESTARTS = 2
+CHECKPOINT_SHARE = 20
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything one load needs."""
+
+    stream: Stream
+    id: StreamId
+    connection: Any
+    store: RawStore
+    states: StateStore
+    config_hash: str
+    api_version: str
+    runtime: Runtime
+    settings: LoadSettings
+    hash_key: Secret | None = None
+    progress: ProgressHook | None = None
+
+
+def run_load(task: Task) -> LoadResult:
+    """Load a stream once.
+
+    Raises:
+        ConnectorError: nothing was committed.
+    """
+    state = task.states.get(task.id, task.config_hash)
+    notes: list[str] = []
+    if state is None and task.states.has_other(task.id, task.config_hash):
+        notes.append("the query changed: the stream is read from the beginning")
+    for attempt in range(RESTARTS + 1):
+        load = _Load(task, state or StreamState(), notes)
+        try:
+            return load.run()
+        except CheckpointExpired as error:
+            load.writer.discard()
+            if attempt == RESTARTS:
+                raise error.at(str(task.id)) from None
+            notes.append("a page token had expired: the window was read again from its start")
+        except (ProtocolError, SourceCheckFailed) as error:
+            load.writer.discard()
+            raise error.at(str(task.id)) from None
+        except ConnectorError as error:
+            load.save()
+            raise error.at(str(task.id)) from None
+        finally:
+            load.writer.close()
+    raise AssertionError("unreachable")
+
+
+@dataclass
+class _Tally:
+    """What a load has been told besides records; a checkpoint keeps it."""
+
+    pages: list[list[Any]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    children: dict[str, int | None] = field(default_factory=dict)
+    capped: list[str] = field(default_factory=list)
+    total: int | None = None
+    carry: Checkpoint | None = None
+
+    def note(self, page: Page, rows: int) -> None:
+        self.pages.append([hashlib.blake2b(page.body, digest_size=16).hexdigest(), rows])
+        self.gone += [gone.key for gone in page.gone]
+        self.children.update(page.children)
+        self.capped += page.capped
+        if page.total is not None:
+            self.total = page.total if self.total is None else min(self.total, page.total)
+        if page.carry is not None:
+            self.carry = page.carry
+
+
+class _Load:
+    """One attempt at a load."""
+
+    def __init__(self, task: Task, state: StreamState, notes: Sequence[str]) -> None:
+        self.task = task
+        self.stream = task.stream
+        self.state = state
+        self.warnings = list(notes)
+        self.failed_checks: list[str] = []
+        self.began = _traffic(task.connection)
+        self.landing = self._new_landing()
+        self.tally = _Tally(carry=orjson.loads(state.checkpoint) if state.checkpoint else None)
+        self.plan, self.writer, self._resume = self._begin()
+        self.deletes_read = False
+        self._checkpoint: dict[str, Any] | None = None
+        self._next_save = task.runtime.monotonic() + task.settings.checkpoint_seconds
+
+    def run(self) -> LoadResult:
+        parents = self._parents()
+        if self.stream.parent and not parents:
+            self.writer.discard()
+            self._remember(self.state.watermark, self.state.load_id)
+            return self._result(None, self.state.watermark, Drift(), Lateness())
+        if self._resume is None or not self._resume["main_done"]:
+            self._read_main(parents)
+        self._read_deletions()
+        return self._commit()
+
+    # Beginning ---------------------------------------------------------------------------------------------
+
+    def _begin(self) -> tuple[Plan, LoadWriter, Mapping[str, Any] | None]:
+        task, now = self.task, self.task.runtime.clock()
+        unfinished = task.store.open_load(task.id) if self.stream.resumable else None
+        if unfinished is not None:
+            plan = Plan.from_json(unfinished.plan)
+            young = now - plan.started_at < timedelta(hours=task.settings.resume_hours)
+            if plan.config_hash == task.config_hash and young:
+                writer = task.store.resume(task.id, unfinished)
+                self.tally = _Tally(**unfinished.checkpoint["tally"])
+                self.landing.restore(unfinished.checkpoint["landing"])
+                return plan, writer, unfinished.checkpoint
+        parent = replace(task.id, stream=self.stream.parent) if self.stream.parent else None
+        plan = plan_load(
+            self.stream,
+            self.state,
+            config_hash=task.config_hash,
+            now=now,
+            settings=task.settings,
+            parents_upto=task.store.last_load_id(parent) if parent else "",
+        )
+        return plan, task.store.begin(task.id, plan.as_json()), None
+
+    def _new_landing(self) -> Landing:
+        return Landing(
+            self.stream, future_seconds=self.task.settings.future_seconds, hash_key=self.task.hash_key
+        )
+
+    def _parents(self) -> list[str]:
+        """The keys of the parents that changed since this stream last looked."""
+        if not self.stream.parent:
+            return []
+        loads = self.task.store.manifests(
+            replace(self.task.id, stream=self.stream.parent), after=self.plan.parents_after
+        )
+        return changed_parents(load for load in loads if load.load_id <= self.plan.parents_upto)
+
+    # Pages -------------------------------------------------------------------------------------------------
+
+    def _read_main(self, parents: Sequence[str]) -> None:
+        reader = self.stream.reader or read_listing
+        resume = self._resume["resume"] if self._resume else None
+        self._land(reader, self._reading(parents, resume))
+        if not self._short_by():
+            return
+        # Rows that move between pages while they are read can fall through; a second pass finds them.
+        self.warnings.append(f"{self._short_by()} rows of the vendor's count did not come: read twice")
+        self.tally.total = None
+        self._land(reader, self._reading(parents, None))
+        if short := self._short_by():
+            raise SourceCheckFailed(
+                f"the vendor counts {self.tally.total} rows, and {short} of them did not come",
+                hint="a page is missing; nothing was kept; run again",
+            )
+
+    def _land(self, reader: Reader, reading: Reading) -> None:
+        for page in reader(self.task.connection, reading):
+            self._land_page(page)
+            last = page.checkpoint is None
+            if not last or not self.stream.exact_total:
+                self._mark(page.checkpoint, main_done=last)
+
+    def _land_page(self, page: Page) -> None:
+        number, landing = len(self.tally.pages), self.landing
+        if isinstance(self.task.connection, HttpClient):
+            landing.skew_seconds = self.task.connection.traffic.clock_skew_seconds
+        lines = landing.lines(page, number, self.task.runtime.clock())
+        self.writer.append(lines)
+        self.tally.note(page, len(lines))
+        landing.trim_recent(self.task.settings.recent_rows)
+        if self.task.progress:
+            self.task.progress(Progress(self.stream.name, landing.seen.rows, number + 1, page.total))
+
+    def _reading(self, parents: Sequence[str], resume: Checkpoint | None) -> Reading:
+        return Reading(
+            stream=self.stream,
+            window=self.plan.window,
+            options=self.stream.options,
+            resume=resume,
+            parents=parents,
+            carry=self.tally.carry if self.plan.mode == "incremental" else None,
+            now=self.plan.started_at,
+        )
+
+    def _short_by(self) -> int:
+        """How many rows of the vendor's total are missing; 0 where it gives none."""
+        if not self.stream.exact_total or self.tally.total is None:
+            return 0
+        if self.tally.total <= 0:
+            return 0
+        return max(0, self.tally.total - self._known().landed())
+
+    # Deletions ---------------------------------------------------------------------------------------------
+
+    def _read_deletions(self) -> None:
+        rule = self.stream.deletes
+        due = rule.read is not None and self._deletes_due()
+        if due and rule.read is not None:
+            self.deletes_read = True
+            if rule.kind is DeleteKind.RECONCILE:
+                self._reconcile(rule.read)
+            else:
+                for page in rule.read(self.task.connection, self._deletes_reading()):
+                    self._land_page(page)
+        if rule.kind is DeleteKind.SNAPSHOT:
+            self._bury_checked(self._known().alive_but_not_landed())
+        if self.tally.gone:
+            self._bury(sorted(set(self.tally.gone)))
+        if self.stream.parent:
+            self._bury_children()
+
+    def _deletes_due(self) -> bool:
+        every, last = self.stream.deletes.every, self.state.deletes_read_at
+        return every is None or last is None or self.plan.started_at - last >= every
+
+    def _deletes_reading(self) -> Reading:
+        """Deletions are asked for since they were last asked for, less the overlap."""
+        last = self.state.deletes_read_at
+        start = last - max(self.stream.overlap, timedelta(hours=1)) if last else None
+        return replace(self._reading((), None), window=Window(start, self.plan.window.end), carry=None)
+
+    def _reconcile(self, read: Reader) -> None:
+        known = self._known()
+        if known.is_empty:
+            return
+        listing = self._new_landing()
+        pages = read(self.task.connection, self._reading((), None))
+        self._bury_checked(known.alive_but_not_in({key for page in pages for key in listing.keys(page)}))
+
+    def _bury_checked(self, keys: Sequence[str]) -> None:
+        verdict = judge(keys, self._known(), self.task.settings)
+        if verdict.failed_check:
+            self.failed_checks.append(verdict.failed_check)
+            self.deletes_read = False
+        self._bury(verdict.keys)
+
+    def _bury(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        moment = self.task.runtime.clock()
+        for last in self._known().last_known(keys):
+            line = self.landing.tombstone(last.key, last.parent, last.cursor, last.data, moment)
+            self.writer.append([line])
+
+    def _bury_children(self) -> None:
+        known = self._known()
+        whole, partial = whole_parents(self.tally.children, known.landed_by_parent(), self.tally.capped)
+        self.tally.capped = partial
+        if partial:
+            self.warnings.append(
+                f"{len(partial)} of {len(self.tally.children)} {self.stream.parent} came without all their"
+                f" {self.stream.name}: what was known of them is kept"
+            )
+        if self.stream.deletes.kind is DeleteKind.WITH_PARENT and not known.is_empty:
+            self._bury(known.alive_but_not_landed(whole))
+
+    def _known(self) -> KnownKeys:
+        return KnownKeys(self.task.store, self.task.id, self.writer.files())
+
+    # Checkpoints -------------------------------------------------------------------------------------------
+
+    def _mark(self, resume: Checkpoint | None, *, main_done: bool) -> None:
+        if not self.stream.resumable:
+            return
+        self._checkpoint = {"resume": resume, "main_done": main_done}
+        monotonic = self.task.runtime.monotonic
+        began = monotonic()
+        if began >= self._next_save:
+            self.save()
+            # A checkpoint that takes long is written less often.
+            took = monotonic() - began
+            self._next_save = monotonic() + max(
+                self.task.settings.checkpoint_seconds, CHECKPOINT_SHARE * took
+            )
+
+    def save(self) -> None:
+        """Make the progress last; a load that has none is removed."""
+        if self._checkpoint is None:
+            if self._resume is None:
+                self.writer.discard()
+            return
+        tally = {name: getattr(self.tally, name) for name in self.tally.__dataclass_fields__}
+        self.writer.checkpoint({**self._checkpoint, "tally": tally, "landing": self.landing.saved()})
+
+    # Commit ------------------------------------------------------------------------------------------------
+
+    def _commit(self) -> LoadResult:
+        seen, task = self.landing.seen, self.task
+        late = lateness(self.stream, self.plan, self.state, self.landing.recent)
+        watermark = next_watermark(self.stream, self.plan, self.state, seen.last_cursor, task.settings)
+        drift = Drift(tuple(sorted(seen.unknown)), self.landing.missing)
+        self._judge(drift, late)
+        manifest = None
+        if self.writer.rows:
+            manifest = self.writer.commit(self._manifest(drift, late, watermark))
+        else:
+            self.writer.discard()
+        self._remember(watermark, manifest.load_id if manifest else self.state.load_id)
+        return self._result(manifest, watermark, drift, late)
+
+    def _manifest(self, drift: Drift, late: Lateness, watermark: str) -> dict[str, Any]:
+        seen, task = self.landing.seen, self.task
+        return {
+            "mode": self.plan.mode,
+            "config_hash": task.config_hash,
+            "contract": self.stream.contract.fingerprint,
+            "api_version": task.api_version,
+            "code_version": __version__,
+            "started_at": self.plan.started_at.isoformat(),
+            "finished_at": task.runtime.clock().isoformat(),
+            "window": window_json(self.plan.window),
+            "parents": [self.plan.parents_after, self.plan.parents_upto],
+            "cursor_before": self.state.watermark,
+            "cursor_after": watermark,
+            "first_cursor": seen.first_cursor,
+            "last_cursor": seen.last_cursor,
+            "deleted": seen.deleted,
+            "refused": seen.refused,
+            "future": seen.future,
+            "late_rows": late.rows,
+            "lateness_seconds": late.seconds,
+            "pages": self.tally.pages,
+            "requests": dict(sorted(self._traffic().fingerprints.items())),
+            "drift": {"unknown": list(drift.unknown), "missing": list(drift.missing)},
+            "incomplete_parents": self.tally.capped,
+            "warnings": self.warnings,
+            "failed_checks": self.failed_checks,
+        }
+
+    def _remember(self, watermark: str, load_id: str) -> None:
+        plan, task = self.plan, self.task
+        recent = recent_digests(self.stream, self.landing.recent, watermark, task.settings)
+        task.states.put(
+            task.id,
+            task.config_hash,
+            StreamState(
+                watermark=watermark,
+                read_until=plan.started_at,
+                load_id=load_id,
+                parent_load_id=plan.parents_upto,
+                recent=recent if self.landing.recent_is_whole else None,
+                checkpoint=orjson.dumps(self.tally.carry).decode() if self.tally.carry else "",
+                deletes_read_at=plan.started_at if self.deletes_read else self.state.deletes_read_at,
+                full_read_at=plan.started_at if plan.mode == "full" else self.state.full_read_at,
+                updated_at=task.runtime.clock(),
+            ),
+        )
+
+    def _judge(self, drift: Drift, late: Lateness) -> None:
+        """Say what is worth a look, and what should stop a publication."""
+        seen, overlap = self.landing.seen, self.stream.overlap.total_seconds()
+        if overlap and late.seconds > self.task.settings.lateness_share * overlap:
+            self.warnings.append(
+                f"rows arrive up to {late.seconds:.0f} s late and the overlap is {overlap:.0f} s: raise overlap"
+            )
+        if drift.unknown:
+            self.warnings.append(f"undeclared fields: {', '.join(drift.unknown[:10])}")
+        for name in drift.missing:
+            path = self.stream.contract[name].path
+            self.failed_checks.append(f"column {name}: no record has the field {path} any more")
+        if seen.future:
+            self.warnings.append(f"{seen.future} rows carry a stamp from the future")
+        if seen.without_cursor and self.stream.cursor:
+            self.warnings.append(f"{seen.without_cursor} rows carry no readable {self.stream.cursor.field}")
+        if seen.refused:
+            self.warnings.append(f"{seen.refused} records without a key were quarantined")
+
+    def _traffic(self) -> Traffic:
+        """What the client did for this load."""
+        return _traffic(self.task.connection).since(self.began)
+
+    def _result(self, manifest: Manifest | None, watermark: str, drift: Drift, late: Lateness) -> LoadResult:
+        task, plan, seen, traffic = self.task, self.plan, self.landing.seen, self._traffic()
+        return LoadResult(
+            system=task.id.system,
+            account=task.id.account,
+            stream=task.id.stream,
+            mode=plan.mode,
+            started_at=plan.started_at,
+            finished_at=task.runtime.clock(),
+            window_start=plan.window.start,
+            window_end=plan.window.end,
+            load_id=manifest.load_id if manifest else "",
+            manifest_path=manifest.path if manifest else None,
+            resumed=self._resume is not None,
+            rows=seen.rows,
+            deleted=seen.deleted,
+            quarantined=seen.refused,
+            pages=len(self.tally.pages),
+            requests=traffic.requests,
+            retries=traffic.retries,
+            waits=traffic.waits,
+            waited_seconds=traffic.waited_seconds,
+            bytes=traffic.bytes,
+            watermark_before=self.state.watermark,
+            watermark_after=watermark,
+            late_rows=late.rows,
+            lateness_seconds=late.seconds,
+            overlap_seconds=self.stream.overlap.total_seconds(),
+            future_rows=seen.future,
+            drift=drift,
+            vanished=seen.buried,
+            incomplete_parents=tuple(self.tally.capped),
+            quota=dict(traffic.quota),
+            clock_skew_seconds=traffic.clock_skew_seconds,
+            warnings=tuple(self.warnings),
+            failed_checks=tuple(self.failed_checks),
+        )
+
+
+def _traffic(connection: Any) -> Traffic:
+    """What the client has done so far; a connection that is no HTTP client has no traffic."""
+    return connection.traffic.copy() if isinstance(connection, HttpClient) else Traffic()

@@ -1,0 +1,188 @@
+"""What a stream remembers between loads: one row per stream and query configuration, in SQLite.
+
+The row is keyed by a hash of the configuration of the query, so a wider query finds no row and reads from the
+beginning. It is written last (parts, then manifest, then state): a process that dies in between reads the same
+window again, and the upsert by key makes nothing of it double.
+
+Source: connector rules, points 2 and 5.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connectors.errors import StoreError
+from connectors.raw_store import StreamId
+from connectors.runtime import no_step
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS stream_state (
+    system TEXT NOT NULL,
+    account TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    config_hash TEXT NOT NULL,
+    watermark TEXT NOT NULL,
+    read_until TEXT NOT NULL,
+    load_id TEXT NOT NULL,
+    parent_load_id TEXT NOT NULL,
+    recent BLOB,
+    checkpoint TEXT NOT NULL,
+    deletes_read_at TEXT NOT NULL,
+    full_read_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (system, account, stream, config_hash)
+)
+"""
+COLUMNS = (
+    "watermark",
+    "read_until",
+    "load_id",
+    "parent_load_id",
+    "recent",
+    "checkpoint",
+    "deletes_read_at",
+    "full_read_at",
+    "updated_at",
+)
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """What is known of a stream after its last load.
+
+    Attributes:
+        watermark: the sortable cursor up to which everything was seen, or empty.
+        read_until: when the last reading began: what happened before should have been visible to it.
+        load_id: the last load that is reflected here.
+        parent_load_id: for a child stream, the last load of its parent whose changes were read.
+        recent: hashes of the (key, cursor) pairs seen within the overlap; None: too many to keep.
+        checkpoint: the vendor's own cursor to go on from (JSON), where it has one that outlives a load.
+        deletes_read_at, full_read_at: when deletions, and the whole stream, were last read.
+        updated_at: when this was written.
+    """
+
+    watermark: str = ""
+    read_until: datetime | None = None
+    load_id: str = ""
+    parent_load_id: str = ""
+    recent: frozenset[bytes] | None = frozenset()
+    checkpoint: str = ""
+    deletes_read_at: datetime | None = None
+    full_read_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    def at(self, moment: datetime) -> StreamState:
+        """This state, written at `moment`."""
+        return replace(self, updated_at=moment)
+
+
+class StateStore:
+    """The state rows of all streams, in one SQLite file."""
+
+    def __init__(self, path: str | Path, before_io: Callable[[str], None] = no_step) -> None:
+        self.path = Path(path)
+        self._before_io = before_io
+
+    def get(self, stream: StreamId, config_hash: str) -> StreamState | None:
+        """The state of a stream under this configuration, or None."""
+        with self._connection() as connection:
+            row = connection.execute(
+                f"SELECT {', '.join(COLUMNS)} FROM stream_state"
+                " WHERE system = ? AND account = ? AND stream = ? AND config_hash = ?",
+                (stream.system, stream.account, stream.stream, config_hash),
+            ).fetchone()
+        if row is None:
+            return None
+        values = dict(zip(COLUMNS, row, strict=True))
+        recent = values["recent"]
+        return StreamState(
+            watermark=values["watermark"],
+            read_until=_instant(values["read_until"]),
+            load_id=values["load_id"],
+            parent_load_id=values["parent_load_id"],
+            recent=None if recent is None else _unpacked(recent),
+            checkpoint=values["checkpoint"],
+            deletes_read_at=_instant(values["deletes_read_at"]),
+            full_read_at=_instant(values["full_read_at"]),
+            updated_at=_instant(values["updated_at"]),
+        )
+
+    def put(self, stream: StreamId, config_hash: str, state: StreamState) -> None:
+        """Write the state of a stream."""
+        recent = None if state.recent is None else b"".join(sorted(state.recent))
+        values = (
+            state.watermark,
+            _text(state.read_until),
+            state.load_id,
+            state.parent_load_id,
+            recent,
+            state.checkpoint,
+            _text(state.deletes_read_at),
+            _text(state.full_read_at),
+            _text(state.updated_at),
+        )
+        holes = ", ".join("?" * (4 + len(COLUMNS)))
+        with self._connection() as connection:
+            self._before_io("write state")
+            connection.execute(
+                f"INSERT OR REPLACE INTO stream_state VALUES ({holes})",
+                (stream.system, stream.account, stream.stream, config_hash, *values),
+            )
+            self._before_io("commit state")
+
+    def has_other(self, stream: StreamId, config_hash: str) -> bool:
+        """Is there a state of this stream under another configuration?"""
+        with self._connection() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM stream_state"
+                " WHERE system = ? AND account = ? AND stream = ? AND config_hash <> ?",
+                (stream.system, stream.account, stream.stream, config_hash),
+            ).fetchone()
+        return bool(row[0])
+
+    def reset(self, stream: StreamId) -> int:
+        """Forget a stream: its next load reads from the beginning. Returns how many rows were forgotten."""
+        with self._connection() as connection:
+            self._before_io("write state")
+            done = connection.execute(
+                "DELETE FROM stream_state WHERE system = ? AND account = ? AND stream = ?",
+                (stream.system, stream.account, stream.stream),
+            )
+            self._before_io("commit state")
+        return done.rowcount
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=30)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                with connection:
+                    connection.execute(SCHEMA)
+                    yield connection
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"state {self.path} cannot be used ({error})",
+                hint="check space and permissions; if the file is damaged, delete it: streams are read anew",
+            ) from None
+
+
+DIGEST = 8
+
+
+def _unpacked(blob: bytes) -> frozenset[bytes]:
+    return frozenset(blob[i : i + DIGEST] for i in range(0, len(blob), DIGEST))
+
+
+def _text(instant: datetime | None) -> str:
+    return "" if instant is None else instant.astimezone(UTC).isoformat()
+
+
+def _instant(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
