@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from .decision import Reason
 from .incidents import Silence
@@ -41,7 +41,7 @@ def settle(
     now: datetime,
     sent: frozenset[tuple[str, str, str]],
     silences: Sequence[Silence],
-    checked_in: Mapping[str, date],
+    checked_in: Mapping[str, datetime],
 ) -> Settled:
     """Look at waiting rows once more before they go out; hours may have passed since they were decided.
 
@@ -53,7 +53,7 @@ def settle(
 
     Args:
         sent: (episode, recipient, channel) of what was sent.
-        checked_in: latest check-in day by key result.
+        checked_in: when each key result was last checked in.
     """
     rows = list(waiting)
     ended = {_way(row) for row in rows if row.log.notice is Notice.RESOLVED}
@@ -80,7 +80,7 @@ def _verdict(
     in_flight: set[_Way],
     sent: frozenset[_Way],
     silences: Sequence[Silence],
-    checked_in: Mapping[str, date],
+    checked_in: Mapping[str, datetime],
 ) -> tuple[Reason, str] | None:
     log, way = row.log, _way(row)
     if not row.is_untried:
@@ -97,9 +97,9 @@ def _verdict(
     if log.acknowledged_by and log.notice in (Notice.REMINDER, Notice.ESCALATION):
         return (Reason.ACKNOWLEDGED, log.acknowledged_by)
     if log.alert.type is AlertType.CHECK_IN_DUE:
-        day = checked_in.get(log.alert.subject.id)
-        if day is not None and day >= log.alert.since.date():
-            return (Reason.ACKNOWLEDGED, f"checked in on {day}")
+        at = checked_in.get(log.alert.subject.id)
+        if at is not None and at >= row.created_at:
+            return (Reason.ACKNOWLEDGED, f"checked in at {at:%Y-%m-%d %H:%M} UTC")
     return None
 
 

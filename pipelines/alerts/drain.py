@@ -131,6 +131,7 @@ class _Drain:
         self._end = self._begun + timedelta(seconds=budget)
         self._counts: Counter[str] = Counter()
         self._errors: dict[str, str] = {}
+        self._down: set[str] = set()
 
     def run(self) -> DrainReport:
         waiting = self._prepare()
@@ -138,7 +139,7 @@ class _Drain:
         for batch in messages:
             if self._clock() >= self._end:
                 break
-            if batch[0].log.channel in self._errors:
+            if batch[0].log.channel in self._down:
                 continue
             self._counts["begun"] += 1
             self._tell(batch)
@@ -161,7 +162,7 @@ class _Drain:
         now, settings = self._begun, self._settings
         with writing(self._engine) as connection:
             outbox.take_over_acknowledgements(connection)
-            memory = outbox.recall(connection, now)
+            memory = outbox.recall(connection, now, days=0)
             silences = outbox.silences(connection, now)
             world = World(now, settings, self._channels.organisation, memory, silences)
             escalations = outbox.rows(escalate(world), memory, now)
@@ -172,7 +173,7 @@ class _Drain:
                 now,
                 outbox.sent_ways(connection, {row.log.episode for row in waiting}),
                 silences,
-                outbox.check_ins(connection),
+                outbox.checked_in(connection),
             )
             for each in settled.dropped:
                 outbox.drop(connection, each.row, each.reason.value, each.by)
@@ -204,7 +205,9 @@ class _Drain:
 
     def _tell(self, batch: list[Queued]) -> None:
         key, now = message_key(batch), self._clock()
-        lease = now + timedelta(seconds=self._settings.lease_seconds)
+        # A lease outlives the delivery it is for, whatever the settings say.
+        seconds = max(self._settings.lease_seconds, 3 * self._settings.send_seconds)
+        lease = now + timedelta(seconds=seconds)
         if not self._claim(batch, key, lease):
             return
         outcome = self._deliver(batch, key, now)
@@ -217,6 +220,8 @@ class _Drain:
                 return
             channel = batch[0].log.channel
             self._errors[channel] = outcome.error
+            if outcome.retry:
+                self._down.add(channel)
             if outcome.retry and not self._is_too_old(batch, done):
                 outbox.mark_retry(connection, batch, outcome.error, self._next_try(batch, key, outcome, done))
                 self._counts["retried"] += 1

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, RowMapping, and_, exists, func, literal, or_, select, update
@@ -77,8 +77,8 @@ def _row(decision: Decision, now: datetime) -> AlertRow:
 # ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def recall(connection: Connection, now: datetime) -> Memory:
-    """What the log remembers: every open episode, and everything of the last 35 days."""
+def recall(connection: Connection, now: datetime, days: int = MEMORY_DAYS) -> Memory:
+    """What the log remembers: every open episode, and everything of the last ``days``."""
     end = alert_log.alias("ended")
     is_over = exists().where(
         and_(end.c.episode == alert_log.c.episode, end.c.notice == Notice.RESOLVED.value)
@@ -87,13 +87,13 @@ def recall(connection: Connection, now: datetime) -> Memory:
         select(alert_log)
         .where(
             or_(
-                alert_log.c.created_at >= now - timedelta(days=MEMORY_DAYS),
+                alert_log.c.created_at >= now - timedelta(days=days),
                 and_(alert_log.c.alert_type.in_(_STATES), ~is_over),
             )
         )
         .order_by(alert_log.c.alert_key)
     )
-    return remember(_log_row(row) for row in found.mappings())
+    return remember(log for row in found.mappings() if (log := _log_row(row)) is not None)
 
 
 def silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
@@ -136,8 +136,13 @@ def take_over_acknowledgements(connection: Connection) -> int:
     return changed.rowcount
 
 
-def _log_row(row: RowMapping) -> LogRow:
-    notice, step = _notice(row["dedup_key"])
+def _log_row(row: RowMapping) -> LogRow | None:
+    """A row as decisions read it; None for one that this version cannot read (written by a later one)."""
+    try:
+        notice, step = _notice(row["dedup_key"])
+        alert = replace(_ALERT.validate_json(row["payload"]), batch_id=row["batch_id"])
+    except (ValueError, IndexError):
+        return None
     return LogRow(
         episode=row["episode"],
         notice=notice,
@@ -148,14 +153,10 @@ def _log_row(row: RowMapping) -> LogRow:
         state=row["delivery_state"],
         reason=row["reason"],
         at=_due(row, notice),
-        alert=_alert(row),
+        alert=alert,
         suppressed_by=row["suppressed_by"],
         acknowledged_by=row["acknowledged_by"],
     )
-
-
-def _alert(row: RowMapping) -> Alert:
-    return replace(_ALERT.validate_json(row["payload"]), batch_id=row["batch_id"])
 
 
 def _due(row: RowMapping, notice: Notice) -> datetime:
@@ -211,13 +212,14 @@ def queued(connection: Connection) -> list[Queued]:
     return [
         Queued(
             alert_key=row["alert_key"],
-            log=_log_row(row),
+            log=log,
             attempts=row["attempts"],
             created_at=row["created_at"],
             next_try_at=row["next_try_at"] or row["created_at"],
             message_key=row["message_key"],
         )
         for row in found
+        if (log := _log_row(row)) is not None
     ]
 
 
@@ -252,13 +254,13 @@ def nudged_on(connection: Connection, since: datetime) -> frozenset[str]:
     return frozenset(found.scalars())
 
 
-def check_ins(connection: Connection) -> dict[str, date]:
-    """The latest check-in day of each key result."""
+def checked_in(connection: Connection) -> dict[str, datetime]:
+    """When each key result was last checked in."""
     table = check_in
     found = connection.execute(
-        select(table.c.key_result_key, func.max(table.c.check_in_date)).group_by(table.c.key_result_key)
+        select(table.c.key_result_key, func.max(table.c.created_at)).group_by(table.c.key_result_key)
     )
-    return {key_result: day for key_result, day in found if day is not None}
+    return {key_result: at for key_result, at in found if at is not None}
 
 
 def claim(connection: Connection, batch: Sequence[Queued], message_key: str, until: datetime) -> bool:

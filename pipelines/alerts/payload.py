@@ -9,6 +9,7 @@ Source: alert rules, 'Payload'.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -26,6 +27,8 @@ from definitions.settings import AlertSettings
 from .chart import png
 from .model import Alert, AlertType, Notice, Severity, stamp, wire_key
 from .signing import LinkSigner
+
+logger = logging.getLogger(__name__)
 
 TITLE_MAX = 140
 """Slack's header takes 150 characters, PagerDuty's summary 1,024, Opsgenie's message 130 (Apprise cuts it)."""
@@ -162,15 +165,19 @@ def _status(entries: Sequence[Entry]) -> str:
 
 
 def _images(entries: Sequence[Entry]) -> tuple[tuple[str, bytes], ...]:
-    drawn = (
-        png(entry.alert.chart, entry.alert.subject.label)
-        for entry in entries
-        if entry.alert.chart and entry.notice is not Notice.RESOLVED
-    )
-    return tuple(
-        (f"chart-{number}.png", image)
-        for number, image in zip(range(1, CHARTS_MAX + 1), filter(None, drawn), strict=False)
-    )
+    drawn = [
+        _drawn(entry.alert) for entry in entries if entry.alert.chart and entry.notice is not Notice.RESOLVED
+    ][:CHARTS_MAX]
+    return tuple((f"chart-{n}.png", image) for n, image in enumerate(filter(None, drawn), 1))
+
+
+def _drawn(alert: Alert) -> bytes | None:
+    """The picture, or none: what cannot be drawn is still told."""
+    try:
+        return png(alert.chart, alert.subject.label)
+    except Exception:
+        logger.warning("no chart for %s", alert.episode, exc_info=True)
+        return None
 
 
 # ── one alert ───────────────────────────────────────────────────────────────────────────────────────────────
