@@ -1,9 +1,9 @@
 """Checks on computed KPI values, before anything is published.
 
 The frame is measured by an in-process DuckDB over the Arrow table (no copy), rule by rule and grouped by metric;
-the judge sees one small frame with a row per metric and a column of violations per rule. A rule that holds is
-one result that names every metric; a metric that breaks it is a result of its own, so that one bad KPI holds
-back itself and no other.
+the judge sees one small frame with a row per metric and a column of violations per rule. Each rule is one
+result; where it fails it names the metrics that break it, so that one bad KPI holds back itself and no other,
+and where it holds it names none.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class _ValueRun:
         said = self.judge.rows(ASSET, frame, [one.rule.name for one in measured], "metric")
         found = [self._volume(rows), self._known_metrics(unknown, rows)]
         for one in counted:
-            found += self._told(one, said.get(one.rule.name), rows)
+            found.append(self._told(one, said.get(one.rule.name), rows))
         return found
 
     # ── measuring ───────────────────────────────────────────────────────────────────────────────────────────
@@ -209,10 +209,10 @@ class _ValueRun:
         except Exception as problem:
             return _Counted(rule, {}, _text(problem))
 
-    def _sample(self, rule: RowRule | SetRule, metrics: Sequence[str]) -> dict[str, tuple[Key, ...]]:
-        """A few offending keys per failing metric, always the same ones."""
+    def _sample(self, rule: RowRule | SetRule, metrics: Sequence[str]) -> tuple[Key, ...]:
+        """A few offending keys of each of a few failing metrics, always the same ones."""
         if isinstance(rule, SetRule) and not rule.offenders:
-            return {}
+            return ()
         if isinstance(rule, RowRule):
             rows = f"SELECT {KEY_SQL} FROM v LEFT JOIN m USING (metric) WHERE {rule.breaks}"
         else:
@@ -225,13 +225,13 @@ class _ValueRun:
                     ORDER BY {KEY_SQL}"""
             )
         except duckdb.Error:
-            return {}
-        found: dict[str, list[Key]] = {metric: [] for metric in metrics}
-        for row in table:
-            if row[0] in found:
-                key = dict(zip(KEY[1:], row[1:], strict=True))
-                found[row[0]].append({name: value for name, value in key.items() if value not in (None, "")})
-        return {metric: tuple(keys) for metric, keys in found.items()}
+            return ()  # the failure itself is known; its sample is a courtesy
+        shown = set(metrics[:size])
+        return tuple(
+            {name: value for name, value in zip(KEY, row, strict=True) if value not in (None, "")}
+            for row in table
+            if row[0] in shown
+        )
 
     # ── results ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -249,45 +249,46 @@ class _ValueRun:
         found = _result("metrics_defined", Dimension.CONSISTENCY, not unknown, message, self.now)
         return replace(found, rows_checked=len(rows), rows_failed=len(unknown), observed=float(len(unknown)))
 
-    def _told(self, one: _Counted, said: Verdict | None, rows: dict[str, int]) -> list[CheckResult]:
+    def _told(self, one: _Counted, said: Verdict | None, rows: dict[str, int]) -> CheckResult:
         rule, total = one.rule, sum(rows.values())
         raised = one.raised or (said.raised if said else "it was not judged")
         base = _result(rule.name, rule.dimension, True, f"no value: {rule.what}", self.now)
-        base = replace(base, severity=rule.severity, blocks_publish=False, threshold=0.0)
+        base = replace(base, severity=rule.severity, blocks_publish=False, rows_checked=total, threshold=0.0)
         if raised or said is None:
             message = f"could not check that no value: {rule.what}; {raised}"
-            return [
-                replace(
-                    _failed(base), message=message, metric_ids=tuple(rows), raised=True, blocks_publish=True
-                )
-            ]
+            base = replace(base, severity=Severity.ERROR, rows_checked=None, raised=True, blocks_publish=True)
+            return replace(base, passed=False, message=message, metric_ids=tuple(rows))
         if said.passed:
-            return [replace(base, metric_ids=tuple(rows), rows_checked=total, rows_failed=0, observed=0.0)]
+            return replace(base, rows_failed=0, observed=0.0)
         failing = {str(row["metric"]): int(str(row[rule.name])) for row in said.failing}
         if not failing:
             failing = {metric: n for metric, n in one.by_metric.items() if n} or dict.fromkeys(rows, 0)
-        samples = self._sample(rule, list(failing))
-        return [
-            replace(
-                base,
-                passed=False,
-                metric_ids=(metric,),
-                message=f"{metric}: {_rows(count, rows.get(metric, 0))}: {rule.what}",
-                rows_checked=rows.get(metric, 0),
-                rows_failed=count,
-                observed=float(count),
-                sample=samples.get(metric, ()),
-            )
-            for metric, count in sorted(failing.items())
-        ]
+        failing = dict(sorted(failing.items()))
+        details = {
+            metric: f"{metric}: {_rows(count, rows.get(metric, 0))}: {rule.what}"
+            for metric, count in failing.items()
+        }
+        several = f"{len(failing)} metrics: {rule.what} ({_some(list(failing))})"
+        failed = sum(failing.values())
+        return replace(
+            base,
+            passed=False,
+            metric_ids=tuple(failing),
+            message=next(iter(details.values())) if len(details) == 1 else several,
+            rows_failed=failed,
+            observed=float(failed),
+            sample=self._sample(rule, list(failing)),
+            details=details,
+        )
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _rows(count: int, of: int) -> str:
     return f"{count} of {of} values" if of else f"{count} values"
-
-
-def _failed(result: CheckResult) -> CheckResult:
-    return replace(result, passed=False, severity=Severity.ERROR)
 
 
 def _schema_results(values: pa.Table, now: datetime) -> list[CheckResult]:

@@ -58,10 +58,11 @@ def _spread(results: Iterable[CheckResult], catalogue: Catalogue) -> dict[str, t
     below = dependents(catalogue)
     for result in results:
         for metric in result.metric_ids:
-            told.setdefault(metric, {})[result.message] = None
+            message = result.details.get(metric, result.message)
+            told.setdefault(metric, {})[message] = None
             for dependent in below.get(metric, ()):
                 if dependent not in result.metric_ids:
-                    told.setdefault(dependent, {})[_about(metric, result.message)] = None
+                    told.setdefault(dependent, {})[_about(metric, message)] = None
     return {metric: tuple(messages) for metric, messages in sorted(told.items())}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -39,7 +39,9 @@ class CheckResult:
     rest on what was checked, sorted. ``observed`` is the number judged and ``threshold`` the limit it was held
     against. ``blocks_publish`` means: a failure holds the whole publication, not only ``metric_ids``.
     ``raised`` marks a check that could not be carried out; it counts as failed. ``sample`` holds the keys of a
-    few offending rows.
+    few offending rows. ``details`` say, by KPI, what is wrong where the message speaks of several.
+
+    Check and asset together are the result's name: the same in every run, whether it passes or fails.
     """
 
     check_id: str
@@ -58,6 +60,7 @@ class CheckResult:
     checked_at: datetime
     sample: tuple[Key, ...] = ()
     raised: bool = False
+    details: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_error(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 import pyarrow as pa
 from sqlglot import exp
@@ -16,12 +17,13 @@ from sqlglot import exp
 from definitions.model import Catalogue
 from definitions.settings import QualitySettings
 
-from .checks import OWN_TYPES, Check
-from .contracts import TableContract, contracts, fits
+from .checks import OWN_TYPES, REFERENCES_EXIST, Check
+from .contracts import TableContract, contracts
 from .lineage import Lineage, lineage
 from .pushdown import Probe, column, probe, sample, scan, table_of
 from .results import CheckResult, Dimension, Key, Severity
 from .runner import Judge, Measured, Verdict
+from .shape import ShapeFinding, absent, shape
 from .suites import SHIPPED, generated_suite, load_suites
 
 Query = Callable[[str], pa.Table]
@@ -53,16 +55,33 @@ def run_staging_checks(
         return [_unchecked("staging", problem, now)]
     wanted = set(declared) if tables is None else set(tables)
     results: list[CheckResult] = []
+    schema_of = _schemas(query, dialect)
     for table, contract in declared.items():
         if table in wanted:
             checks = [*generated_suite(contract, settings, now), *(c for c in written if c.table == table)]
             before = None if row_counts is None else row_counts.get(table)
-            run = _TableRun(contract, checks, traced, settings, query, dialect, judge, now)
+            run = _TableRun(contract, checks, traced, settings, query, dialect, judge, now, schema_of)
             try:
                 results += run.results(before)
             except Exception as problem:
                 results.append(_unchecked(table, problem, now, contract.system, traced.metrics_of(table)))
     return results
+
+
+def _schemas(query: Query, dialect: str) -> Callable[[str], pa.Schema | None]:
+    """Asks for the columns of each table once; None when there is no such table. Raises when nothing can be
+    asked at all."""
+
+    @cache
+    def schema_of(table: str) -> pa.Schema | None:
+        nothing = exp.select(exp.Star()).from_(table_of(table)).limit(0)
+        try:
+            return query(nothing.sql(dialect=dialect)).schema
+        except Exception:
+            query("SELECT 1 AS alive")
+            return None
+
+    return schema_of
 
 
 @dataclass(frozen=True)
@@ -77,64 +96,46 @@ class _TableRun:
     dialect: str
     judge: Judge
     now: datetime
+    schema_of: Callable[[str], pa.Schema | None]
 
     @property
     def table(self) -> str:
         return self.contract.table
 
     def results(self, rows_before: int | None) -> list[CheckResult]:
-        schema = self._schema()
+        schema = self.schema_of(self.table)
         if schema is None:
-            message = f"{self.table} is not in the warehouse; is its source loaded?"
-            return [self._plain("table.exists", Dimension.SCHEMA, Severity.ERROR, False, message, None)]
-        there = set(schema.names)
-        missing = [name for name in self.contract.columns if name not in there]
-        runnable = [c for c in self.checks if not set(_reads(c)) - there]
+            return [self._shaped(absent(self.contract), Verdict(False), None)]
+        runnable = [check for check in self.checks if self._can_run(check, set(schema.names))]
         probes = [(check, probe(check)) for check in runnable]
         pushed = [(check, one) for check, one in probes if one is not None]
         rows, numbers = self._measure(pushed)
-        mistyped = {
-            name: fit
-            for name, declared in self.contract.columns.items()
-            if name in there and (fit := fits(declared.type, schema.field(name).type)) is not True
-        }
-        measured = [
-            Measured("columns.present", len(missing), 0, 0),
-            Measured("columns.typed", len(mistyped), 0, 0),
-            self._volume(rows, rows_before),
-        ]
-        measured += [
+        shapes = shape(self.contract, schema, rows, rows_before, self.settings)
+        measured = [one.measured for one in shapes] + [
             Measured(check.check_id, number, one.low, one.high)
             for (check, one), number in zip(pushed, numbers, strict=True)
             if not isinstance(number, Exception)
         ]
-        said = dict(
-            zip((one.name for one in measured), self.judge.numbers(self.table, measured), strict=True)
-        )
-        found = [
-            *self._missing(missing, said["columns.present"]),
-            *self._mistyped(mistyped, schema, said["columns.typed"]),
-            *self._undeclared(sorted(there - set(self.contract.columns))),
-            self._judged_volume(rows, rows_before, said["volume"], measured[2]),
-        ]
+        verdicts = self.judge.numbers(self.table, measured)
+        said = dict(zip((one.name for one in measured), verdicts, strict=True))
+        found = [self._shaped(one, said[one.measured.name], rows) for one in shapes]
         for (check, one), number in zip(pushed, numbers, strict=True):
             if isinstance(number, Exception):
                 found.append(self._raised(check, number))
             else:
                 found.append(self._judged(check, one, rows, number, said[check.check_id]))
-        found += [self._pulled(check, rows) for check, one in probes if one is None]
-        return found
+        return found + [self._pulled(check, rows) for check, one in probes if one is None]
+
+    def _can_run(self, check: Check, there: set[str]) -> bool:
+        """What a check reads is there; a missing column or table is a finding of its own, said once."""
+        if not set(_reads(check)) <= there:
+            return False
+        if check.expect != REFERENCES_EXIST:
+            return True
+        target = self.schema_of(str(check.kwargs["to"]))
+        return target is not None and set(_strings(check.kwargs["to_columns"])) <= set(target.names)
 
     # ── measuring ───────────────────────────────────────────────────────────────────────────────────────────
-
-    def _schema(self) -> pa.Schema | None:
-        """The table's columns; None when there is no such table. Raises when nothing can be asked at all."""
-        nothing = exp.select(exp.Star()).from_(table_of(self.table)).limit(0)
-        try:
-            return self.query(nothing.sql(dialect=self.dialect)).schema
-        except Exception:
-            self.query("SELECT 1 AS alive")
-            return None
 
     def _measure(self, pushed: Sequence[tuple[Check, Probe]]) -> tuple[int, list[float | Exception | None]]:
         """Rows of the table and one number per check, in one scan; when that raises, one scan per check, so
@@ -158,9 +159,8 @@ class _TableRun:
 
     def _sample(self, check: Check, one: Probe) -> tuple[Key, ...]:
         key = self.contract.key
-        if check.expect in ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique"):
-            named = check.kwargs.get("column_list") or [check.kwargs["column"]]
-            key = tuple(named)  # type: ignore[arg-type]
+        if check.dimension is Dimension.UNIQUENESS:
+            key = _reads(replace(check, columns=None))
         text = sample(check, one, key, self.settings.sample_size, self.dialect)
         try:
             return tuple(self.query(text).to_pylist()) if text else ()
@@ -169,108 +169,34 @@ class _TableRun:
 
     # ── results ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _plain(
-        self,
-        name: str,
-        dimension: Dimension,
-        severity: Severity,
-        passed: bool,
-        message: str,
-        columns: Sequence[str] | None,
-        observed: float | None = None,
-        threshold: float | None = None,
-        rows: int | None = None,
-    ) -> CheckResult:
+    def _shaped(self, one: ShapeFinding, said: Verdict, rows: int | None) -> CheckResult:
+        concerned = self.lineage.metrics_of(self.table)
+        details: dict[str, str] = {}
+        if one.by_column and not set(one.by_column) & set(self.contract.key):
+            concerned = self.lineage.metrics_of(self.table, one.by_column)
+        for name, told in one.by_column.items():
+            for metric in self.lineage.metrics_of(self.table, [name]):
+                details[metric] = f"{details[metric]}; {told}" if metric in details else told
+        low, high, number = one.measured.low, one.measured.high, one.measured.number
+        raised = said.raised is not None
         return CheckResult(
-            check_id=f"{self.table}.{name}",
+            check_id=f"{self.table}.{one.measured.name}",
             asset=self.table,
             source_system=self.contract.system,
-            metric_ids=self.lineage.metrics_of(self.table, columns),
-            dimension=dimension,
-            severity=severity,
-            passed=passed,
+            metric_ids=concerned,
+            dimension=one.dimension,
+            severity=Severity.ERROR if raised else one.severity,
+            passed=said.passed,
             rows_checked=rows,
             rows_failed=None,
-            observed=observed,
-            threshold=threshold,
-            message=message,
-            blocks_publish=False,
+            observed=number,
+            threshold=low if high is None or (low is not None and (number or 0) < low) else high,
+            message=f"{one.message}; not judged: {said.raised}" if raised else one.message,
+            blocks_publish=raised,
             checked_at=self.now,
+            raised=raised,
+            details={} if said.passed else details,
         )
-
-    def _missing(self, missing: Sequence[str], said: Verdict) -> list[CheckResult]:
-        if said.passed:
-            message = f"{self.table} has all {len(self.contract.columns)} declared columns"
-            return [
-                self._plain("columns.present", Dimension.SCHEMA, Severity.ERROR, True, message, None, 0, 0)
-            ]
-        return [
-            self._plain(
-                f"{name}.exists",
-                Dimension.SCHEMA,
-                Severity.ERROR,
-                False,
-                f"{self.table} has no column {name}; was it renamed or dropped at the source?",
-                None if name in self.contract.key else [name],
-                observed=1,
-                threshold=0,
-            )
-            for name in missing
-        ]
-
-    def _mistyped(
-        self, mistyped: Mapping[str, bool | None], schema: pa.Schema, said: Verdict
-    ) -> list[CheckResult]:
-        if said.passed:
-            message = f"{self.table}: columns are of their declared types"
-            return [self._plain("columns.typed", Dimension.SCHEMA, Severity.ERROR, True, message, None, 0, 0)]
-        return [
-            self._plain(
-                f"{name}.type",
-                Dimension.SCHEMA,
-                Severity.WARN if fit is None else Severity.ERROR,
-                False,
-                f"{self.table}.{name} is {schema.field(name).type}, declared {self.contract.columns[name].type}",
-                [name],
-                observed=1,
-                threshold=0,
-            )
-            for name, fit in mistyped.items()
-        ]
-
-    def _undeclared(self, names: Sequence[str]) -> list[CheckResult]:
-        policy = self.settings.undeclared_columns
-        if policy == "allow" or not names:
-            return []
-        message = f"{self.table} has columns that no source declares: {', '.join(names)}"
-        found = self._plain(
-            "columns.declared", Dimension.SCHEMA, Severity(policy), False, message, None, len(names), 0
-        )
-        return [found]
-
-    def _volume(self, rows: int, before: int | None) -> Measured:
-        if before is None or before < self.settings.volume_minimum:
-            return Measured("volume", rows, 1, None)
-        limits = self.settings.volume_shrink_warn, self.settings.volume_growth_warn
-        return Measured("volume", rows, before * limits[0], before * limits[1])
-
-    def _judged_volume(self, rows: int, before: int | None, said: Verdict, measured: Measured) -> CheckResult:
-        severity, settings = Severity.WARN, self.settings
-        if measured.high is None or before is None:
-            message = f"{self.table} has {rows} rows" if rows else f"{self.table} is empty"
-        else:
-            message = f"{self.table} has {rows} rows, {before} in the last good run"
-            factor = rows / before
-            if factor < settings.volume_shrink_error or factor > settings.volume_growth_error:
-                severity = Severity.ERROR
-        if said.raised:
-            severity, message = Severity.ERROR, f"{message}; not judged: {said.raised}"
-        low_side = measured.high is None or rows < (measured.low or 0)
-        threshold = measured.low if low_side else measured.high
-        found = self._plain(
-            "volume", Dimension.VOLUME, severity, said.passed, message, None, rows, threshold, rows
-        )
-        return replace(found, raised=said.raised is not None, blocks_publish=said.raised is not None)
 
     def _judged(
         self, check: Check, one: Probe, rows: int, number: float | None, said: Verdict
@@ -365,8 +291,11 @@ def _reads(check: Check) -> tuple[str, ...]:
     """Columns a check's statement mentions."""
     if check.columns is not None:
         return check.columns
-    named = check.kwargs.get("column_list") or check.kwargs.get("column") or ()
-    return (named,) if isinstance(named, str) else tuple(named)  # type: ignore[arg-type]
+    return _strings(check.kwargs.get("column_list") or check.kwargs.get("column") or ())
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, list | tuple) else (str(value),)
 
 
 def _one_line(problem: Exception | str) -> str:

@@ -98,28 +98,28 @@ def test_sound_tables_pass_every_check(judge: Judge) -> None:
         ),
         (
             f"ALTER TABLE {OPPORTUNITIES} DROP COLUMN amount",
-            f"{OPPORTUNITIES}.amount.exists",
+            f"{OPPORTUNITIES}.columns.present",
             Dimension.SCHEMA,
             None,
             {"won_value", "value_per_win"},
         ),
         (
             f"ALTER TABLE {OPPORTUNITIES} RENAME COLUMN close_date TO closed_on",
-            f"{OPPORTUNITIES}.close_date.exists",
+            f"{OPPORTUNITIES}.columns.present",
             Dimension.SCHEMA,
             None,
             {"win_rate"},
         ),
         (
             f"ALTER TABLE {OPPORTUNITIES} ALTER close_date TYPE VARCHAR",
-            f"{OPPORTUNITIES}.close_date.type",
+            f"{OPPORTUNITIES}.columns.typed",
             Dimension.SCHEMA,
             None,
             {"win_rate"},
         ),
         (
             f"DROP TABLE {ACCOUNTS}",
-            f"{ACCOUNTS}.table.exists",
+            f"{ACCOUNTS}.columns.present",
             Dimension.SCHEMA,
             None,
             {"created", "value_per_win"},
@@ -164,7 +164,7 @@ def test_an_error_names_the_check_the_rows_and_the_kpis(
         ),
         (
             f"ALTER TABLE {OPPORTUNITIES} ALTER amount TYPE DOUBLE",
-            f"{OPPORTUNITIES}.amount.type",
+            f"{OPPORTUNITIES}.columns.exact",
         ),
         (f"DELETE FROM {ACCOUNTS}", f"{ACCOUNTS}.volume"),
     ],
@@ -184,8 +184,40 @@ def test_a_failure_carries_the_keys_of_a_few_rows(judge: Judge) -> None:
 
 def test_a_missing_column_fails_alone(judge: Judge) -> None:
     found = failed(run(judge, f"ALTER TABLE {OPPORTUNITIES} DROP COLUMN competitor"))
-    assert set(found) == {f"{OPPORTUNITIES}.competitor.exists"}
-    assert "competitor" in found[f"{OPPORTUNITIES}.competitor.exists"].message
+    assert set(found) == {f"{OPPORTUNITIES}.columns.present"}
+    assert "no column competitor" in found[f"{OPPORTUNITIES}.columns.present"].message
+
+
+def test_each_kpi_is_told_of_its_own_column(judge: Judge) -> None:
+    results = run(
+        judge,
+        f"ALTER TABLE {OPPORTUNITIES} DROP COLUMN competitor",
+        f"ALTER TABLE {OPPORTUNITIES} DROP COLUMN amount",
+    )
+    blocked = decide(results, catalogue()).blocked
+    assert set(blocked) == {"competitive_wins", "won_value", "value_per_win"}
+    lost = "crm.opportunities has no column {}; was it renamed or dropped at the source?"
+    assert blocked["competitive_wins"] == (lost.format("competitor"),)
+    assert blocked["won_value"] == (lost.format("amount"),)
+
+
+def test_a_missing_table_is_said_once_and_holds_back_its_own_kpis(judge: Judge) -> None:
+    results = run(judge, f"DROP TABLE {ACCOUNTS}")
+    assert set(failed(results)) == {f"{ACCOUNTS}.columns.present"}
+    decision = decide(results, catalogue())
+    assert decision.publish
+    assert set(decision.blocked) == {"created", "value_per_win"}
+
+
+def test_the_same_checks_run_whether_they_pass_or_fail(judge: Judge) -> None:
+    sound = {(r.check_id, r.asset) for r in run(judge)}
+    broken = run(
+        judge,
+        f"UPDATE {OPPORTUNITIES} SET is_won = NULL",
+        f"ALTER TABLE {OPPORTUNITIES} ALTER close_date TYPE VARCHAR",
+        counts={OPPORTUNITIES: 1000},
+    )
+    assert {(r.check_id, r.asset) for r in broken} == sound
 
 
 def test_an_undeclared_column_is_allowed_unless_the_policy_says_otherwise(judge: Judge) -> None:
