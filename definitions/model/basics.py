@@ -98,10 +98,22 @@ def is_grain(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """SQL text that a person wrote in a definition, with the place of its first character."""
+    """SQL text that a person wrote in a definition, with the place of its first character.
+
+    ``anchors`` holds (offset, line, column) of each line of a text that spans lines.
+    """
 
     text: str
     location: Location = field(default=NOWHERE, compare=False, repr=False)
+    anchors: tuple[tuple[int, int, int], ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         return self.text
+
+    def locate(self, offset: int) -> Location:
+        """The place in the file of the character at ``offset`` of the text."""
+        before = [anchor for anchor in self.anchors if anchor[0] <= offset]
+        if before:
+            start, line, column = before[-1]
+            return Location(self.location.file, line, column + offset - start)
+        return Location(self.location.file, self.location.line, self.location.column + offset)
