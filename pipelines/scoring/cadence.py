@@ -83,7 +83,8 @@ class Message:
 def due_dates(
     start: date, end: date, cadence: str = "weekly", settings: ScoringSettings = DEFAULTS
 ) -> tuple[date, ...]:
-    """Days on which check-ins are due in a cycle: each week, every second week, or the month's last such weekday.
+    """Days on which check-ins are due in a cycle: business days, each week, every second week, or each month's last
+    such weekday.
 
     Raises:
         ValueError: an unknown cadence.
@@ -96,13 +97,16 @@ def due_dates(
         first + timedelta(7 * week) for week in range(((end - first).days // 7) + 1 if first <= end else 0)
     ]
     match cadence:
+        case "daily":
+            days = (start + timedelta(day) for day in range((end - start).days + 1))
+            return tuple(day for day in days if day.isoweekday() <= 5)
         case "weekly":
             return tuple(weekly)
         case "biweekly":
             return tuple(weekly[1::2])
         case "monthly":
             return tuple(day for day in weekly if (day + timedelta(7)).month != day.month)
-    raise ValueError(f"cadence {cadence!r} is not weekly, biweekly or monthly")
+    raise ValueError(f"cadence {cadence!r} is not daily, weekly, biweekly or monthly")
 
 
 def update_dues(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 
 from definitions.settings import ScoringSettings
@@ -30,6 +31,14 @@ _WORST_FIRST = (
     KeyResultStatus.ACHIEVED,
 )
 """Silence is never green: stale and unknown are weaker than anything on track."""
+
+
+class Rollup(StrEnum):
+    """How the key results of one objective make its score; the weighted average is the rule."""
+
+    WEIGHTED_AVERAGE = "weighted_average"
+    AVERAGE = "average"
+    WEAKEST = "weakest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Node:
     commitment: Commitment = Commitment.ASPIRATIONAL
     parent: str | None = None
     contributes: bool = True
+    rollup: Rollup = Rollup.WEIGHTED_AVERAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +95,37 @@ class ObjectiveScore:
 
 
 def weighted_score(
-    parts: Iterable[Part], settings: ScoringSettings = DEFAULTS
+    parts: Iterable[Part],
+    rollup: Rollup = Rollup.WEIGHTED_AVERAGE,
+    settings: ScoringSettings = DEFAULTS,
 ) -> tuple[Decimal | None, Decimal]:
     """Return (Σ w·clamp(score, 0, 1) ÷ Σ w over parts with data, coverage).
 
-    The score is None where no weight has data or where coverage is below the minimum.
+    An `average` gives every part the same weight; `weakest` takes the lowest clamped score. The score is None where
+    no weight has data or where coverage is below the minimum.
     """
     everything = covered = reached = Fraction(0)
+    lowest = ONE
     for part in parts:
-        weight = _weight(part)
+        weight = Fraction(1) if rollup is Rollup.AVERAGE else _weight(part)
         everything += weight
-        if part.score is not None:
+        if part.score is not None and weight:
             covered += weight
             reached += weight * Fraction(clamp(part.score))
+            lowest = min(lowest, clamp(part.score))
     if covered == 0:
         return None, ZERO
     coverage = quantise(covered / everything)
-    return (quantise(reached / covered) if coverage >= settings.coverage_min else None), coverage
+    if coverage < settings.coverage_min:
+        return None, coverage
+    return (lowest if rollup is Rollup.WEAKEST else quantise(reached / covered)), coverage
 
 
 def score_objective(
     parts: Sequence[Part],
     commitment: Commitment = Commitment.ASPIRATIONAL,
     *,
+    rollup: Rollup = Rollup.WEIGHTED_AVERAGE,
     is_closing: bool = False,
     settings: ScoringSettings = DEFAULTS,
 ) -> ObjectiveScore:
@@ -118,7 +136,7 @@ def score_objective(
     Decimal('0.750000')
     """
     counted = [part for part in _once(parts) if part.status is not KeyResultStatus.CANCELLED]
-    score, coverage = weighted_score(counted, settings)
+    score, coverage = weighted_score(counted, rollup, settings)
     flags = []
     if score is None and coverage > ZERO:
         flags.append(LOW_COVERAGE)
@@ -174,7 +192,11 @@ def roll_up(
         children[node.parent].append(node)
     return {
         key: score_objective(
-            _gather(node, children, ()), node.commitment, is_closing=is_closing, settings=settings
+            _gather(node, children, ()),
+            node.commitment,
+            rollup=node.rollup,
+            is_closing=is_closing,
+            settings=settings,
         )
         for key, node in sorted(nodes.items())
     }

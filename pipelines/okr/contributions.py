@@ -1,0 +1,199 @@
+"""The driver trees of the dictionary: edges, and what each driver contributed to its parent's change.
+
+For every node of a tree, every complete period of a grain at which the parent and all of its drivers are computed,
+the total first and then each segment they share: the rows of one parent, period and segment add up to the parent's
+change from the period before; what the drivers leave is a row `unexplained` under the parent's own name.
+Source: scoring rules, "Driver trees and contributions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pyarrow as pa
+
+from definitions.model import Catalogue, Metric, Segment
+from definitions.settings import ScoringSettings
+from pipelines.okr.series import Observation, SeriesBook
+from pipelines.publishing.records import ContributionRow
+from pipelines.scoring.contributions import Decomposition, decompose
+from pipelines.scoring.influence import Correlation, lagged_correlation
+from pipelines.scoring.kinds import Operator
+from pipelines.scoring.tree import DriverForest, DriverNode
+
+PREVIOUS_PERIOD = "previous_period"
+PERIODS_SHOWN = 13
+
+_FINEST_GRAIN_DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+
+
+def forest_of(catalogue: Catalogue) -> DriverForest:
+    """The arithmetic driver trees of a dictionary.
+
+    Raises:
+        TreeError: `cycle`; the loader refuses it first.
+    """
+    return DriverForest(
+        DriverNode(metric.name, Operator(metric.drivers.operator), metric.drivers.inputs)
+        for metric in catalogue.metrics.values()
+        if metric.drivers is not None
+    )
+
+
+def contribution_rows(
+    catalogue: Catalogue,
+    values: pa.Table,
+    as_of: date,
+    *,
+    grains: Iterable[str] = ("week", "month", "quarter"),
+    periods: int = PERIODS_SHOWN,
+) -> tuple[ContributionRow, ...]:
+    """Contributions to the change from the period before, for the last complete periods of each grain."""
+    forest = forest_of(catalogue)
+    book = SeriesBook(values, {m for node in forest.children_first for m in (node.metric, *node.children)})
+    settings = catalogue.settings.scoring
+    rows: list[ContributionRow] = []
+    for node in sorted(forest.children_first, key=lambda node: node.metric):
+        for grain in grains:
+            for segment in _shared_segments(book, node, grain, catalogue.metrics[node.metric]):
+                rows += _of_series(book, node, grain, segment, as_of, periods, settings)
+    return tuple(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreconciled:
+    """A tree that does not add up in a period: a data-quality warning."""
+
+    metric: str
+    grain: str
+    period_start: date
+    segment: Segment
+
+
+def unreconciled(rows: Iterable[ContributionRow]) -> tuple[Unreconciled, ...]:
+    """Periods in which a parent is not what its drivers make, each once."""
+    found = {
+        (row.parent_metric_id, row.period_grain, row.period_start, row.segment_dimension, row.segment_value)
+        for row in rows
+        if not row.reconciles
+    }
+    return tuple(
+        Unreconciled(metric, grain, start, ((dimension, value),) if dimension else ())
+        for metric, grain, start, dimension, value in sorted(found)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Influence:
+    """A claimed influence and the correlation found for it; never read as a cause."""
+
+    driver: str
+    metric: str
+    grain: str
+    correlation: Correlation
+
+
+def influences(catalogue: Catalogue, values: pa.Table, as_of: date) -> tuple[Influence, ...]:
+    """Correlate every metric that says it `drives` another, after its lag, on the coarsest grain with enough periods.
+
+    Ordered by driver and metric.
+    """
+    claims = [(metric, drive) for metric in catalogue.metrics.values() for drive in metric.drives]
+    book = SeriesBook(values, {name for metric, drive in claims for name in (metric.name, drive.metric)})
+    settings = catalogue.settings.scoring
+    found = []
+    for metric, drive in sorted(claims, key=lambda claim: (claim[0].name, claim[1].metric)):
+        best: Influence | None = None
+        for grain, days in sorted(_FINEST_GRAIN_DAYS.items(), key=lambda item: -item[1]):
+            lag = 0 if drive.lag is None else round(drive.lag.days / days)
+            driver, driven = _aligned(book, metric.name, drive.metric, grain, as_of)
+            if len(driver) <= lag:
+                continue
+            item = lagged_correlation(driver, driven, lag, drive.expected_sign, settings)
+            best = Influence(metric.name, drive.metric, grain, item)
+            if item.reason is None:
+                break
+        if best is not None:
+            found.append(best)
+    return tuple(found)
+
+
+def _of_series(
+    book: SeriesBook,
+    node: DriverNode,
+    grain: str,
+    segment: Segment,
+    as_of: date,
+    periods: int,
+    settings: ScoringSettings,
+) -> list[ContributionRow]:
+    parents = [row for row in book.of(node.metric, grain, segment) if row.end <= as_of]
+    children = {child: _by_end(book.of(child, grain, segment)) for child in node.children}
+    by_end = _by_end(parents)
+    rows: list[ContributionRow] = []
+    for row in parents[-periods:]:
+        before = by_end.get(row.start - timedelta(1))
+        if before is None or before.value is None or row.value is None:
+            continue
+        pairs = [
+            (_value(children[child], before.end), _value(children[child], row.end)) for child in node.children
+        ]
+        found = decompose(node, (before.value, row.value), pairs, settings)
+        rows += _rows(node.metric, grain, row.start, segment, found)
+    return rows
+
+
+def _rows(
+    metric: str, grain: str, start: date, segment: Segment, found: Decomposition
+) -> list[ContributionRow]:
+    dimension, value = "|".join(d for d, _ in segment), "|".join(v for _, v in segment)
+    return [
+        ContributionRow(
+            parent_metric_id=metric,
+            child_metric_id=metric if part.method == "unexplained" else part.child,
+            period_grain=grain,
+            period_start=start,
+            compare_to=PREVIOUS_PERIOD,
+            segment_dimension=dimension,
+            segment_value=value,
+            child_value=part.now,
+            child_compare_value=part.before,
+            contribution=part.amount,
+            contribution_share=part.share,
+            method=str(part.method),
+            reconciles=found.reconciles,
+        )
+        for part in found.parts
+    ]
+
+
+def _shared_segments(book: SeriesBook, node: DriverNode, grain: str, metric: Metric) -> list[Segment]:
+    """The total, then every segment in which the parent and all drivers are computed."""
+    found: list[Segment] = [()]
+    for dimensions in metric.segments:
+        found += [
+            segment
+            for segment in book.segments(node.metric, grain, tuple(sorted(dimensions)))
+            if all(book.has(child, grain, segment) for child in node.children)
+        ]
+    return found
+
+
+def _aligned(
+    book: SeriesBook, driver: str, metric: str, grain: str, as_of: date
+) -> tuple[list[float | None], list[float | None]]:
+    """Two series on the periods of the driven one, in order of time."""
+    drivers = _by_end(book.of(driver, grain))
+    driven = [row for row in book.of(metric, grain) if row.end <= as_of and row.is_final]
+    return [_value(drivers, row.end) for row in driven], [row.value for row in driven]
+
+
+def _by_end(rows: Iterable[Observation]) -> Mapping[date, Observation]:
+    return {row.end: row for row in rows}
+
+
+def _value(rows: Mapping[date, Observation], end: date) -> float | None:
+    row = rows.get(end)
+    return None if row is None else row.value

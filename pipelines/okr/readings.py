@@ -1,0 +1,194 @@
+"""What a key result reads from its metric's values: the current one, points for the forecast, periods to judge.
+
+A key result measured over a period as long as its cycle ("win 5 this quarter") is read to date; any other from the
+latest complete period. A state, such as open bugs, is current whenever it was taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from definitions.calendars import periods
+from definitions.model import Calendar, Grain, KeyResult, Metric, Segment, trailing_days
+from pipelines.okr.frame import is_longer_than_week
+from pipelines.okr.series import PROVISIONAL, Observation, SeriesBook
+from pipelines.scoring.control import Period, PeriodState
+
+LOOK_BACK = 3
+"""Complete periods among which the current value is looked for: one without a sample does not blank a goal."""
+
+_SPANS_CYCLE = 0.8
+_NOMINAL_DAYS = {Grain.DAY: 1, Grain.WEEK: 7, Grain.MONTH: 30, Grain.QUARTER: 91, Grain.YEAR: 365}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The current value and the last day it covers; None where there is none."""
+
+    value: float | None
+    as_of: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a progress chart."""
+
+    day: date
+    value: float
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days a key result runs over, both inclusive, and the day of the snapshot."""
+
+    start: date
+    end: date
+    as_of: date
+
+    @property
+    def length(self) -> int:
+        """Days of the cycle."""
+        return (self.end - self.start).days + 1
+
+
+def grain_of(key_result: KeyResult, metric: Metric, book: SeriesBook) -> str:
+    """The grain that counts as one value: the key result's own, else week, month, quarter, day, what there is."""
+    if key_result.grain is not None:
+        return key_result.grain
+    there = book.grains(metric.name) or metric.grains
+    for grain in (Grain.WEEK, Grain.MONTH, Grain.QUARTER, Grain.DAY, Grain.YEAR):
+        if grain in there:
+            return str(grain)
+    return there[0] if there else str(Grain.WEEK)
+
+
+def spans_cycle(grain: str, window: Window) -> bool:
+    """Whether one period is about as long as the cycle, so that its value is read to date."""
+    if trailing_days(grain) is not None:
+        return False
+    return _NOMINAL_DAYS.get(Grain(grain), 0) >= _SPANS_CYCLE * window.length
+
+
+def current_value(series: Sequence[Observation], metric: Metric, grain: str, window: Window) -> Reading:
+    """The value that counts on the day of the snapshot, and the day it is of."""
+    is_live = metric.aggregation == "last" or spans_cycle(grain, window)
+    started = [row for row in series if row.start <= window.as_of]
+    usable = [row for row in started if row.end <= window.as_of or is_live]
+    if spans_cycle(grain, window):
+        usable = [row for row in usable if row.end >= window.start]
+    for row in reversed(usable[-LOOK_BACK:]):
+        if row.value is not None:
+            return Reading(row.value, min(row.end, window.as_of))
+    return Reading(None, None)
+
+
+def value_on(series: Sequence[Observation], day: date) -> float | None:
+    """The value of the last period that was over on `day`."""
+    known = [row.value for row in series if row.end <= day and row.value is not None]
+    return known[-1] if known else None
+
+
+def chart_points(
+    book: SeriesBook, metric: Metric, grain: str, segment: Segment, window: Window
+) -> tuple[Point, ...]:
+    """Values over the cycle, about one a week: what a progress chart shows and a forecast is made from.
+
+    Longer periods are read weekly where the metric is no sum; a value read to date is built up day by day or week
+    by week. Points before the cycle are kept, they tell a forecast where the metric comes from.
+    """
+    if spans_cycle(grain, window):
+        return _to_date(book, metric, segment, window)
+    at = grain
+    is_sum = metric.aggregation == "sum"
+    if (
+        (grain == Grain.DAY or is_longer_than_week(grain))
+        and not is_sum
+        and book.has(metric.name, Grain.WEEK, segment)
+    ):
+        at = Grain.WEEK
+    rows = [
+        row for row in book.of(metric.name, at, segment) if row.end <= window.as_of and row.value is not None
+    ]
+    if _step(at) < 7:
+        rows = _weekly(rows)
+    return tuple(Point(row.end, row.value, row.is_final) for row in rows if row.value is not None)
+
+
+def judged_periods(
+    series: Sequence[Observation], calendar: Calendar, grain: str, window: Window
+) -> tuple[Period, ...]:
+    """The complete periods inside the cycle, for a key result that holds a limit; an absent one is missing."""
+    by_start = {row.start: row for row in series}
+    found = []
+    for period in periods(calendar, grain, window.start, min(window.as_of, window.end)):
+        if period.start < window.start or period.last_day > window.as_of:
+            continue
+        row = by_start.get(period.start)
+        if row is None or (row.value is None and row.state != PROVISIONAL):
+            found.append(Period(None, PeriodState.MISSING))
+        elif row.state == PROVISIONAL:
+            found.append(Period(row.value, PeriodState.PROVISIONAL))
+        else:
+            found.append(Period(row.value))
+    return tuple(found)
+
+
+def steps_in_cycle(calendar: Calendar, grain: str, window: Window) -> int:
+    """How many periods of the grain end inside the cycle."""
+    if trailing_days(grain) is not None:
+        return max(1, window.length // 7)
+    return max(1, sum(p.last_day <= window.end for p in periods(calendar, grain, window.start, window.end)))
+
+
+def _step(grain: str) -> int:
+    """Days from one period of this grain to the next."""
+    return 1 if trailing_days(grain) is not None else _NOMINAL_DAYS.get(Grain(grain), 1)
+
+
+def _weekly(rows: Sequence[Observation]) -> list[Observation]:
+    """Every seventh day, counted back from the last."""
+    if not rows:
+        return []
+    last = rows[-1].end
+    return [row for row in rows if (last - row.end).days % 7 == 0]
+
+
+def _to_date(book: SeriesBook, metric: Metric, segment: Segment, window: Window) -> tuple[Point, ...]:
+    """What the value was at the end of each week of the cycle, built from its days (or weeks)."""
+    at = next((g for g in (Grain.DAY, Grain.WEEK) if book.has(metric.name, g, segment)), None)
+    if at is None:
+        return ()
+    rows = [
+        row
+        for row in book.of(metric.name, at, segment)
+        if window.start <= row.start and row.end <= min(window.as_of, window.end)
+    ]
+    points = []
+    week_end = window.start + timedelta(6)
+    while week_end <= window.as_of and week_end <= window.end:
+        so_far = [row for row in rows if row.end <= week_end]
+        value = _combined(metric, so_far)
+        if value is not None:
+            points.append(Point(week_end, value, all(row.is_final for row in so_far)))
+        week_end += timedelta(7)
+    return tuple(points)
+
+
+def _combined(metric: Metric, rows: Sequence[Observation]) -> float | None:
+    """A longer period's value from its parts, as the metric may be rolled up; None where it may not."""
+    known = [row.value for row in rows if row.value is not None]
+    if not known:
+        return None
+    match metric.aggregation:
+        case "sum":
+            return sum(known)
+        case "last":
+            return known[-1]
+        case "ratio":
+            top = sum(row.numerator for row in rows if row.numerator is not None)
+            bottom = sum(row.denominator for row in rows if row.denominator is not None)
+            return top / bottom if bottom else None
+    return None

@@ -1,0 +1,213 @@
+"""What good numbers may hide, and where to look next: gaming risk, local optima, focus, suggestions.
+
+Reads the KPI value frame after `apply_status`. Source: scoring rules, "Driver trees and contributions".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+
+from definitions.model import Catalogue, Grain, Metric
+from pipelines.okr.contributions import forest_of
+from pipelines.okr.limits import band_of
+from pipelines.okr.series import Observation, SeriesBook
+from pipelines.publishing.records import SuggestionRow
+from pipelines.scoring.arithmetic import Number, quantise_or_none
+from pipelines.scoring.change import relative_gain
+from pipelines.scoring.focus import Candidate, Focus, rank_focus
+from pipelines.scoring.guardrails import GAMING_RISK, LOCAL_OPTIMUM, is_gaming_risk, is_local_optimum
+from pipelines.scoring.kinds import KpiStatus
+from pipelines.scoring.suggestions import MetricFacts, Suggestion, suggest
+
+_HEADLINE = {
+    "hourly": Grain.WEEK,
+    "daily": Grain.WEEK,
+    "weekly": Grain.WEEK,
+    "sprint": Grain.WEEK,
+    "monthly": Grain.MONTH,
+    "quarterly": Grain.QUARTER,
+    "yearly": Grain.YEAR,
+}
+_UNKNOWN = {KpiStatus.NO_DATA, KpiStatus.STALE}
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something a reader should know about a metric: `gaming_risk` with its counter-metric, or `local_optimum`
+    with its parent."""
+
+    kind: str
+    metric: str
+    other: str
+    grain: str
+    period_start: date
+    explanation: str
+
+
+def headline_grain(metric: Metric) -> str:
+    """The grain a metric is reviewed at; where it is not computed there, the nearest longer, then shorter one."""
+    wanted = _HEADLINE.get(metric.frequency.review, Grain.MONTH)
+    there = [Grain(grain) for grain in metric.grains if grain in set(Grain)]
+    if not there:
+        return metric.grains[0] if metric.grains else str(wanted)
+    return str(min(there, key=lambda grain: (grain.rank < wanted.rank, abs(grain.rank - wanted.rank))))
+
+
+def find_signals(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[Signal, ...]:
+    """Gaming risks and local optima in the last complete period of each metric's headline grain."""
+    book = SeriesBook(coloured, set(catalogue.metrics))
+    return tuple(
+        sorted(
+            [*_gaming(catalogue, book, as_of), *_local_optima(catalogue, book, as_of)],
+            key=lambda signal: (signal.kind, signal.metric, signal.other),
+        )
+    )
+
+
+def focus_candidates(
+    catalogue: Catalogue, coloured: pa.Table, as_of: date, weights: dict[str, Number] | None = None
+) -> tuple[Focus, ...]:
+    """KPIs that are worth making a goal of, best first; every metric weighs one unless `weights` says otherwise."""
+    book = SeriesBook(coloured, set(catalogue.metrics))
+    candidates = []
+    for metric in catalogue.metrics.values():
+        row = _last(book, metric, headline_grain(metric), as_of)
+        if row is None or metric.status == "deprecated":
+            continue
+        candidates.append(
+            Candidate(
+                metric=metric.name,
+                weight=(weights or {}).get(metric.name, 1),
+                attainment=quantise_or_none(row.attainment),
+                is_actionable=metric.is_actionable and not metric.is_vanity,
+                is_data_ok=row.status is None or KpiStatus(row.status) not in _UNKNOWN,
+            )
+        )
+    return rank_focus(candidates)
+
+
+def suggestions(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[SuggestionRow, ...]:
+    """Draft objectives for metrics that got worse three weeks in a row."""
+    book = SeriesBook(coloured, set(catalogue.metrics))
+    facts = {}
+    for metric in catalogue.metrics.values():
+        rows = [row for row in book.of(metric.name, Grain.WEEK) if row.end <= as_of]
+        if metric.status == "deprecated" or not rows:
+            continue
+        facts[metric.name] = MetricFacts(
+            name=metric.name,
+            label=metric.label,
+            direction=metric.direction,
+            weeks=tuple(row.value for row in rows if row.state != "provisional"),
+            owner=metric.owner.accountable,
+            team=metric.owner.team,
+            target=rows[-1].target,
+            is_actionable=metric.is_actionable,
+            is_leading=metric.indicator == "leading",
+            band=band_of(metric),
+        )
+    drafts = suggest(facts, forest_of(catalogue), catalogue.settings.scoring)
+    return tuple(SuggestionRow(draft.metric, as_of, draft.reason, _document(draft)) for draft in drafts)
+
+
+def _gaming(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[Signal]:
+    found = []
+    for metric in catalogue.metrics.values():
+        grain = headline_grain(metric)
+        row, before = _last_two(book, metric, grain, as_of)
+        if row is None or before is None:
+            continue
+        better = _gain(metric, row, before)
+        for guard in metric.guardrails:
+            counter = catalogue.metrics[guard.metric]
+            other = {item.start: item for item in book.of(counter.name, grain)}
+            now, then = other.get(row.start), other.get(before.start)
+            if now is None or then is None:
+                continue
+            change = _gain(counter, now, then)
+            if better is None or change is None:
+                continue
+            tolerance = Decimal(str(guard.tolerance_pct))
+            if is_gaming_risk(better, change, tolerance, catalogue.settings.scoring):
+                found.append(
+                    Signal(
+                        GAMING_RISK,
+                        metric.name,
+                        counter.name,
+                        grain,
+                        row.start,
+                        f"{metric.label} improved {better:.1%} while {counter.label} worsened {-change:.1%}",
+                    )
+                )
+    return found
+
+
+def _local_optima(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[Signal]:
+    found = []
+    for node in forest_of(catalogue).children_first:
+        parent = catalogue.metrics[node.metric]
+        grain = headline_grain(parent)
+        above = [row for row in book.of(parent.name, grain) if row.end <= as_of]
+        for name in node.children:
+            below = [row for row in book.of(name, grain) if row.end <= as_of]
+            if not above or not below or above[-1].start != below[-1].start:
+                continue
+            if is_local_optimum(_statuses(below), _statuses(above), catalogue.settings.scoring):
+                label = catalogue.metrics[name].label
+                found.append(
+                    Signal(
+                        LOCAL_OPTIMUM,
+                        name,
+                        parent.name,
+                        grain,
+                        above[-1].start,
+                        f"{label} has been green for {catalogue.settings.scoring.local_optimum_periods} periods "
+                        f"while {parent.label}, which it drives, is red",
+                    )
+                )
+    return found
+
+
+def _gain(metric: Metric, now: Observation, before: Observation) -> Decimal | None:
+    return relative_gain(metric.direction, now.value, before.value, band_of(metric))
+
+
+def _last_two(
+    book: SeriesBook, metric: Metric, grain: str, as_of: date
+) -> tuple[Observation | None, Observation | None]:
+    rows = [row for row in book.of(metric.name, grain) if row.end <= as_of][-2:]
+    return (rows[-1], rows[-2]) if len(rows) == 2 else (None, None)
+
+
+def _last(book: SeriesBook, metric: Metric, grain: str, as_of: date) -> Observation | None:
+    rows = [row for row in book.of(metric.name, grain) if row.end <= as_of]
+    return rows[-1] if rows else None
+
+
+def _statuses(rows: Sequence[Observation]) -> list[KpiStatus]:
+    return [KpiStatus(row.status or KpiStatus.NO_DATA) for row in rows]
+
+
+def _document(draft: Suggestion) -> dict[str, object]:
+    """A draft as plain data, numbers as text so that no digit is lost."""
+    return {
+        "title": draft.title,
+        "owner": draft.owner,
+        "team": draft.team,
+        "key_results": [
+            {
+                "metric": item.metric,
+                "statement": item.statement,
+                "owner": item.owner,
+                "baseline": str(item.baseline),
+                "target": str(item.target),
+                "is_leading": item.is_leading,
+            }
+            for item in draft.key_results
+        ],
+    }
