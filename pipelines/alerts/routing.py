@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from definitions.model import Organisation, Person, Team
 from definitions.settings import AlertSettings
 
-from .model import Alert, Severity
+from .model import Alert, AlertType, Severity
 
 EVERYONE = "everyone"
 
@@ -37,6 +37,8 @@ def routes(alert: Alert, organisation: Organisation, settings: AlertSettings) ->
         )
     else:
         found = _once(_owner_and_team(alert, organisation, settings))
+    if alert.type is AlertType.CHECK_IN_DUE:
+        found = _first_channel(found)
     return found or _once(_wider(alert, organisation, settings))
 
 
@@ -139,6 +141,14 @@ def _line(team: str | None, organisation: Organisation) -> Iterator[Team]:
         seen.add(team)
         yield organisation.teams[team]
         team = organisation.teams[team].parent
+
+
+def _first_channel(found: tuple[Route, ...]) -> tuple[Route, ...]:
+    """One message per person a day is one channel. Source: scoring rules, 'Nudges'."""
+    first: dict[str, Route] = {}
+    for route in found:
+        first.setdefault(route.recipient, route)
+    return tuple(first.values())
 
 
 def _once(found: Iterable[Route]) -> tuple[Route, ...]:
