@@ -195,6 +195,8 @@ def _storable(value: Any) -> Any:
         return {_storable(key): _storable(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_storable(item) for item in value]
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        return str(value)
     return value
 
 

@@ -213,6 +213,11 @@ def parse_path(path: str) -> PathSegments:
     return tuple(segments)
 
 
+def path_text(name: str) -> str:
+    """A key as a step of a path: quoted where it would not read as one."""
+    return f'"{name.replace(chr(34), "_")}"' if any(char in name for char in '.[]"') else name
+
+
 def value_at(record: object, segments: PathSegments) -> object:
     """The value at a path, or None where any step is absent."""
     value = record

@@ -18,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from connectors.contract import Contract, PathSegments, Personal, parse_path, value_at
+from connectors.contract import Contract, PathSegments, Personal, parse_path, path_text, value_at
 from connectors.errors import ConfigurationError, ContractError, GarbledAnswer
 from connectors.secret import Secret
 from connectors.stream import EPOCH, Cursor, CursorKind, DeleteKind, Page, Record, Stream
@@ -231,7 +231,7 @@ class Landing:
                 kept[name] = value
             elif child is None:
                 if node.is_open:
-                    self.seen.unknown.add(node.path + name)
+                    self.seen.unknown.add(node.path + path_text(name))
                     if self._keep_unknown:
                         kept[name] = value
             elif isinstance(child, _Node):
@@ -296,7 +296,7 @@ def _declare(root: _Node, segments: PathSegments, rule: _Rule) -> None:
     for position, segment in enumerate(segments):
         last = position == len(segments) - 1
         present = node.fields.get(segment) if isinstance(segment, str) else node.each
-        path = f"{node.path}{segment}." if isinstance(segment, str) else f"{node.path}[]."
+        path = f"{node.path}{path_text(segment)}." if isinstance(segment, str) else f"{node.path}[]."
         if last:
             # A whole container and one of its fields may both be declared; the whole covers the field.
             child: _Node | _Rule = rule if not isinstance(present, _Node) or rule is LANDS else present

@@ -1,0 +1,322 @@
+"""From the raw store to typed rows: what a contract says a line is, or why it is none.
+
+    for batch in read_loads(store, source, stream, after_load_id=last):
+        warehouse.merge("jira.issues", batch.table, MERGE_KEYS, NEWEST_BY)
+        warehouse.append("quarantine", batch.quarantine)
+
+Every load is a deterministic function of its manifest. A batch holds the contract's columns and
+
+| column | type | meaning |
+|---|---|---|
+| _account | string | the account, since several may share a table |
+| _key | string | the row's key; `_account` and `_key` are unique after the upsert |
+| _parent | string, null | in a child stream, the parent's key |
+| _cursor | string | sortable; the greatest (`_cursor`, `_load_id`, `_sequence`) of a key wins |
+| _sequence | int64 | position within the load |
+| _deleted | bool | the row is gone; its other columns are the last known ones |
+| _fetched_at | timestamp | when the vendor said so |
+| _load_id | string | the load |
+| _extra | string, null | undeclared fields as JSON by their paths |
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import zstandard
+
+from connectors.config import SourceConfig
+from connectors.contract import Column, ColumnType, Contract, parse_path, value_at
+from connectors.errors import StoreError
+from connectors.raw_store import RESTORE, Manifest, RawStore, StreamId
+from connectors.registry import configured, system_of
+from connectors.stream import Stream
+from connectors.typed_sql import fast_sql
+from connectors.values import Refused, typed_value
+
+MERGE_KEYS = ("_account", "_key")
+"""Names of the columns that identify a row of a typed table."""
+
+NEWEST_BY = ("_cursor", "_load_id", "_sequence")
+"""Names of the columns whose greatest values tell the newest version of a row."""
+
+MEMORY = "256MB"
+BATCH_ROWS = 50_000
+
+ARROW_TYPES = {
+    ColumnType.STRING: pa.string(),
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.DOUBLE: pa.float64(),
+    ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.DATE: pa.date32(),
+    ColumnType.TIMESTAMP: pa.timestamp("us"),
+    ColumnType.JSON: pa.string(),
+}
+LINE_SCHEMA = pa.schema(
+    [
+        ("_account", pa.string()),
+        ("_key", pa.string()),
+        ("_parent", pa.string()),
+        ("_cursor", pa.string()),
+        ("_sequence", pa.int64()),
+        ("_deleted", pa.bool_()),
+        ("_fetched_at", pa.timestamp("us")),
+        ("_load_id", pa.string()),
+        ("_extra", pa.string()),
+    ]
+)
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        ("system", pa.string()),
+        ("account", pa.string()),
+        ("stream", pa.string()),
+        ("load_id", pa.string()),
+        ("sequence", pa.int64()),
+        ("key", pa.string()),
+        ("column", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class TypedBatch:
+    """A piece of one load.
+
+    Attributes:
+        load_id: the load.
+        table: its typed rows.
+        quarantine: its rows that break the contract, each with the column and the reason.
+        last: nothing of this load follows.
+    """
+
+    load_id: str
+    table: pa.Table
+    quarantine: pa.Table
+    last: bool
+
+
+def read_loads(
+    raw_store: RawStore, source: SourceConfig, stream: str | Stream, after_load_id: str = ""
+) -> Iterator[TypedBatch]:
+    """The loads of a stream after `after_load_id` (empty: all), in the order they were made.
+
+    Raises:
+        StoreError: a load is not what its manifest says; nothing of it counts.
+    """
+    declared = configured(source, system_of(source).stream(stream)) if isinstance(stream, str) else stream
+    stream_id = StreamId(source.system, source.account, declared.name)
+    manifests = raw_store.manifests(stream_id, after=after_load_id)
+    if not manifests:
+        return
+    connection = duckdb.connect(
+        config={
+            "memory_limit": MEMORY,
+            "threads": 1,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        for manifest in manifests:
+            yield from _read_load(connection, manifest, declared.contract)
+    finally:
+        connection.close()
+
+
+def typed_schema(contract: Contract) -> pa.Schema:
+    """The columns of a stream's typed table, in order."""
+    fields = [pa.field(column.name, arrow_type(column)) for column in contract.typed_columns]
+    return pa.schema([*fields, *LINE_SCHEMA])
+
+
+def empty_table(contract: Contract) -> pa.Table:
+    """The typed table of a stream of which nothing has landed yet."""
+    return typed_schema(contract).empty_table()
+
+
+def arrow_type(column: Column) -> pa.DataType:
+    """The Arrow type of a column."""
+    if column.type is ColumnType.DECIMAL:
+        return pa.decimal128(column.precision, column.scale)
+    return ARROW_TYPES[column.type]
+
+
+def _read_load(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, contract: Contract
+) -> Iterator[TypedBatch]:
+    """The batches of one load; the last one is known as such only once the rows are counted."""
+    held: tuple[pa.Table, pa.Table] | None = None
+    rows = 0
+    for table, quarantine in _pieces(connection, manifest, contract):
+        rows += table.num_rows + quarantine.num_rows
+        if held is not None:
+            yield TypedBatch(manifest.load_id, *held, last=False)
+        held = table, quarantine
+    if rows != manifest.rows:
+        raise StoreError(
+            f"load {manifest.path.parent} holds {rows} rows, its manifest says {manifest.rows}", hint=RESTORE
+        )
+    if held is None:
+        held = empty_table(contract), QUARANTINE_SCHEMA.empty_table()
+    yield TypedBatch(manifest.load_id, *held, last=True)
+
+
+def _pieces(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, contract: Contract
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    for part in manifest.parts:
+        sql = fast_sql(contract, [str(part.path)], manifest.unknown)
+        done = 0
+        doubtful: set[int] = set()
+        if sql is not None:
+            try:
+                reader: pa.RecordBatchReader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+                for batch in reader:
+                    done += batch.num_rows
+                    rows = pa.Table.from_batches([batch])
+                    ok = rows["ok"]
+                    if not pc.all(ok, min_count=0).as_py():
+                        doubtful.update(rows.filter(pc.invert(ok))["sequence"].to_pylist())
+                        rows = rows.filter(ok)
+                    yield _fast_piece(rows, manifest, contract), QUARANTINE_SCHEMA.empty_table()
+            except duckdb.InvalidInputException:
+                pass  # an object where a value belongs, or the reverse: the rest is read value by value
+        if doubtful or done < part.rows:
+            yield from _slow_pieces(part.path, manifest, contract, doubtful, done)
+
+
+# Fast: typed by the engine --------------------------------------------------------------------------------
+
+
+def _fast_piece(rows: pa.Table, manifest: Manifest, contract: Contract) -> pa.Table:
+    own = {
+        "_account": pa.repeat(manifest.id.account, rows.num_rows),
+        "_key": rows["key"],
+        "_parent": rows["parent"],
+        "_cursor": rows["cursor"],
+        "_sequence": rows["sequence"],
+        "_deleted": rows["deleted"],
+        # The line's own stamps always have 27 characters, and are always UTC.
+        "_fetched_at": pc.cast(pc.utf8_slice_codeunits(rows["fetched_at"], 0, 26), pa.timestamp("us")),
+        "_load_id": pa.repeat(manifest.load_id, rows.num_rows),
+        "_extra": rows["extra"],
+    }
+    arrays = [rows[column.name].cast(arrow_type(column)) for column in contract.typed_columns]
+    arrays += [own[name] for name in LINE_SCHEMA.names]
+    return pa.table(arrays, schema=typed_schema(contract))
+
+
+# Slow: value by value, with reasons -----------------------------------------------------------------------
+
+
+def _slow_pieces(
+    path: Path, manifest: Manifest, contract: Contract, doubtful: set[int], done: int
+) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """The lines that the engine was not sure of, and those that it did not come to."""
+    batch: list[dict[str, Any]] = []
+    for number, line in enumerate(_lines(path)):
+        if number < done and line["sequence"] not in doubtful:
+            continue
+        batch.append(line)
+        if len(batch) == BATCH_ROWS:
+            yield _typed(batch, manifest, contract)
+            batch = []
+    if batch:
+        yield _typed(batch, manifest, contract)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            stream = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
+            for line in io.BufferedReader(stream, 1 << 20):
+                yield orjson.loads(line)
+    except (OSError, zstandard.ZstdError, orjson.JSONDecodeError) as error:
+        raise StoreError(f"part {path} cannot be read ({error})", hint=RESTORE) from None
+
+
+def _typed(
+    lines: Sequence[dict[str, Any]], manifest: Manifest, contract: Contract
+) -> tuple[pa.Table, pa.Table]:
+    columns = contract.typed_columns
+    unknown = [path for path in manifest.unknown if path not in {column.path for column in columns}]
+    values: list[list[Any]] = [[] for _ in columns]
+    own: dict[str, list[Any]] = {name: [] for name in LINE_SCHEMA.names}
+    refused: dict[str, list[Any]] = {name: [] for name in QUARANTINE_SCHEMA.names}
+    for line in lines:
+        row, problems = read_row(columns, line)
+        if problems:
+            _refuse(refused, manifest, line, problems)
+            continue
+        for kept, value in zip(values, row, strict=True):
+            kept.append(value)
+        extra = _extra(line["data"], unknown)
+        stamp = datetime.fromisoformat(line["fetched_at"]).replace(tzinfo=None)
+        for name, value in (
+            ("_account", manifest.id.account),
+            ("_key", line["key"]),
+            ("_parent", line.get("parent")),
+            ("_cursor", line["cursor"]),
+            ("_sequence", line["sequence"]),
+            ("_deleted", line["deleted"]),
+            ("_fetched_at", stamp),
+            ("_load_id", manifest.load_id),
+            ("_extra", orjson.dumps(extra).decode() if extra else None),
+        ):
+            own[name].append(value)
+    schema = typed_schema(contract)
+    arrays = [pa.array(kept, arrow_type(column)) for kept, column in zip(values, columns, strict=True)]
+    arrays += [pa.array(own[name], LINE_SCHEMA.field(name).type) for name in LINE_SCHEMA.names]
+    return pa.table(arrays, schema=schema), pa.table(refused, schema=QUARANTINE_SCHEMA)
+
+
+def read_row(columns: Sequence[Column], line: dict[str, Any]) -> tuple[list[Any], list[tuple[str, str]]]:
+    """The typed values of a line, or the columns that refuse it with their reasons.
+
+    A deleted row is not refused: what cannot be read of it is null, or it would stay alive in the warehouse.
+    """
+    row: list[Any] = []
+    problems: list[tuple[str, str]] = []
+    if line.get("refused"):
+        return row, [("", line["refused"])]
+    for column in columns:
+        try:
+            row.append(typed_value(column, line["data"]))
+        except Refused as error:
+            if line["deleted"]:
+                row.append(None)
+            else:
+                problems.append((column.name, str(error)))
+    return row, problems
+
+
+def _refuse(
+    refused: dict[str, list[Any]], manifest: Manifest, line: dict[str, Any], problems: list[tuple[str, str]]
+) -> None:
+    for name, value in (
+        ("system", manifest.id.system),
+        ("account", manifest.id.account),
+        ("stream", manifest.id.stream),
+        ("load_id", manifest.load_id),
+        ("sequence", line["sequence"]),
+        ("key", line["key"]),
+        ("column", problems[0][0]),
+        ("reason", "; ".join(f"{column} {reason}".strip() for column, reason in problems)),
+    ):
+        refused[name].append(value)
+
+
+def _extra(data: Any, unknown: Sequence[str]) -> dict[str, Any]:
+    found = {path: value_at(data, parse_path(path)) for path in unknown}
+    return {path: value for path, value in found.items() if value is not None}
