@@ -17,6 +17,7 @@ from connectors.sandbox.company.timeline import NONE, Ints
 Texts = npt.NDArray[np.str_]
 
 _BASE62 = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", dtype=np.uint8)
+_BASE62_PLACES = {int(letter): place for place, letter in enumerate(_BASE62)}
 _CHECK = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", dtype=np.uint8)
 
 ACCOUNT, LEAD, OPPORTUNITY, STAGE_HISTORY, FIELD_HISTORY = "001", "00Q", "006", "008", "017"
@@ -36,6 +37,19 @@ def salesforce_ids(prefix: str, numbers: Ints, pod: str = "5g0") -> Texts:
     bits = (upper.reshape(-1, 3, 5) * (1 << np.arange(5))).sum(axis=2)
     letters[:, 15:] = _CHECK[bits]
     return letters.reshape(-1).view(f"S{width}").astype(f"U{width}")
+
+
+def salesforce_number(prefix: str, identifier: str, pod: str = "5g0") -> int | None:
+    """The record number of a 15- or 18-character id; None for ids of another object or organisation."""
+    if len(identifier) not in (15, 18) or not identifier.startswith(prefix + pod):
+        return None
+    number = 0
+    for letter in identifier[6:15].encode():
+        place = _BASE62_PLACES.get(letter)
+        if place is None:
+            return None
+        number = number * 62 + place
+    return number - 1
 
 
 def account_ids(numbers: Ints) -> npt.NDArray[np.object_]:
