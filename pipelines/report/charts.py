@@ -73,7 +73,7 @@ def metric_chart(
         }
         for point in points
     ]
-    data = {
+    data: dict[str, list[dict[str, Any]]] = {
         "series": rows,
         "flags": [{"d": _day(mark.start), "v": mark.value, "e": mark.effect} for mark in marks],
         "events": [{"d": _day(one.start), "n": str(i)} for i, one in enumerate(annotations, start=1)],
