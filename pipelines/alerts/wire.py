@@ -22,6 +22,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from connectors.secret import Secret, redact
 
+LONGEST_WAIT = 7 * 86_400.0
 LOGGERS = ("apprise", "urllib3.connectionpool", "urllib3.util.retry")
 
 
@@ -66,6 +67,8 @@ def _listen() -> None:
 def wait_of(retry_after: str | None, now: datetime) -> float | None:
     """Seconds that a ``Retry-After`` asks to wait: a number, or an HTTP date. None where it says nothing usable.
 
+    Nobody is waited for longer than a week.
+
     >>> wait_of("120", datetime(2026, 3, 2, tzinfo=UTC))
     120.0
     >>> wait_of("Mon, 02 Mar 2026 00:01:00 GMT", datetime(2026, 3, 2, tzinfo=UTC))
@@ -75,13 +78,13 @@ def wait_of(retry_after: str | None, now: datetime) -> float | None:
         return None
     text = retry_after.strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), LONGEST_WAIT)
     try:
         instant = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     instant = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-    return max(0.0, (instant - now).total_seconds())
+    return min(max(0.0, (instant - now).total_seconds()), LONGEST_WAIT)
 
 
 class NotInTime(Exception):
