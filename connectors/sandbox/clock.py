@@ -29,7 +29,9 @@ class Clock:
         """The present instant in milliseconds since 1970."""
         return self._at
 
-    def advance(self, step: timedelta | None = None, *, days: float = 0, hours: float = 0, seconds: float = 0) -> datetime:
+    def advance(
+        self, step: timedelta | None = None, *, days: float = 0, hours: float = 0, seconds: float = 0
+    ) -> datetime:
         """Move forward and return the new instant.
 
         Raises:
@@ -51,5 +53,7 @@ class Clock:
     def _checked(now: datetime) -> int:
         end = datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, tzinfo=UTC)
         if now > end:
-            raise ValueError(f"the sandbox company's future is known up to {end:%Y-%m-%d}, found {now:%Y-%m-%d %H:%M}")
+            raise ValueError(
+                f"the sandbox company's future is known up to {end:%Y-%m-%d}, found {now:%Y-%m-%d %H:%M}"
+            )
         return instant(now)

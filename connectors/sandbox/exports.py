@@ -1,8 +1,10 @@
-"""File exports of the sandbox company: the neutral tables that no API serves, in the formats that people really send.
+"""File exports of the sandbox company: the neutral tables that no API serves, in the formats that people really
+send.
 
     write_exports(company, now, folder)     # returns the files that changed
 
-CSV, CSV.gz, NDJSON (plain, gz, zst) and Parquet, as of the clock. A file is replaced in one step (temporary file, then
+CSV, CSV.gz, NDJSON (plain, gz, zst) and Parquet, as of the clock. A file is replaced in one step (temporary file,
+then
 rename) and only when its bytes change, so a second run after a quiet day finds nothing new. Layout: see FIELDS.md.
 """
 

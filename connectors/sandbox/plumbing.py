@@ -1,6 +1,8 @@
-"""What all fakes share: requests and replies, routes, faults, tokens, views of the data, what tests may look at and change.
+"""What all fakes share: requests and replies, routes, faults, tokens, views of the data, what tests may look at and
+change.
 
-A vendor's fake is a subclass with rules (method, path, handler) and the vendor's shapes for errors; handlers are plain
+A vendor's fake is a subclass with rules (method, path, handler) and the vendor's shapes for errors; handlers are
+plain
 functions from a `Request` to a `Reply`. `server.py` puts fakes on the network.
 """
 
@@ -88,12 +90,17 @@ class Reply:
         """The body's bytes."""
         if self.body is None:
             return b""
-        return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body, option=orjson.OPT_NON_STR_KEYS)
+        return (
+            self.body
+            if isinstance(self.body, bytes)
+            else orjson.dumps(self.body, option=orjson.OPT_NON_STR_KEYS)
+        )
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """How a reply goes out: content, headers, and the fault that spoils the way (RESET, HANG, CUT, DRIP), if any."""
+    """How a reply goes out: content, headers, and the fault that spoils the way (RESET, HANG, CUT, DRIP), if any.
+    """
 
     status: int
     content: bytes
@@ -112,7 +119,9 @@ class Exchange:
 
 
 class BadRequest(Exception):
-    """A request that the vendor refuses; the fake gives it the vendor's shape. `where` names the parameter or field."""
+    """A request that the vendor refuses; the fake gives it the vendor's shape. `where` names the parameter or
+    field.
+    """
 
     def __init__(self, message: str, where: str = "", status: int = 400) -> None:
         super().__init__(message)
@@ -126,7 +135,9 @@ Handler = Callable[..., Reply]
 
 @dataclass(frozen=True)
 class Rule:
-    """A route: method, path with {names}, handler (called with the request and the names), and whether it needs a token."""
+    """A route: method, path with {names}, handler (called with the request and the names), and whether it needs a
+    token.
+    """
 
     method: str
     path: str
@@ -136,7 +147,9 @@ class Rule:
     def pattern(self) -> re.Pattern[str]:
         """The path as a regular expression."""
         parts = re.split(r"\{(\w+)\}", self.path)
-        text = "".join(re.escape(part) if i % 2 == 0 else f"(?P<{part}>[^/]+)" for i, part in enumerate(parts))
+        text = "".join(
+            re.escape(part) if i % 2 == 0 else f"(?P<{part}>[^/]+)" for i, part in enumerate(parts)
+        )
         return re.compile(f"^{text}/?$")
 
 
@@ -181,7 +194,9 @@ class Fake:
         raise NotImplementedError
 
     def throttled(self, headers: Mapping[str, str], wait: float) -> Reply:
-        """The vendor's answer to too many requests; `headers` already say how long to wait, where they say it at all."""
+        """The vendor's answer to too many requests; `headers` already say how long to wait, where they say it at
+        all.
+        """
         return Reply(429, self.problem(429, "Too many requests").body, headers)
 
     def reset_headers(self, wait: float) -> dict[str, str]:
@@ -249,7 +264,10 @@ class Fake:
 
     def served(self, shelf: str) -> None:
         """A page of this shelf went out: edit and delete what the traps say, before the next one is asked for."""
-        for kind, count in (("touch", self._traps.edits_between_pages), ("delete", self._traps.deletes_between_pages)):
+        for kind, count in (
+            ("touch", self._traps.edits_between_pages),
+            ("delete", self._traps.deletes_between_pages),
+        ):
             for _ in range(count):
                 hits = without_gone(self.shelves[shelf].hits(View(self.now())))
                 if hits.size == 0:
@@ -264,7 +282,9 @@ class Fake:
     # What tests do by hand.
 
     def put(self, name: str, record: Mapping[str, Any], *, updated: int | None = None) -> str:
-        """Write a record at the present instant, new or over what it was; `updated` (ms) overrides its cursor. Returns its id."""
+        """Write a record at the present instant, new or over what it was; `updated` (ms) overrides its cursor.
+        Returns its id.
+        """
         with self._lock:
             return self.shelves[name].put(record, self.now(), updated=updated)
 
@@ -281,7 +301,9 @@ class Fake:
                 self.shelves[name].touch(number, self.now())
 
     def snapshot(self, name: str, *, gone: bool = False) -> dict[str, Record]:
-        """What the source holds now, by id: every record that is not deleted (all that can still be read, with `gone`)."""
+        """What the source holds now, by id: every record that is not deleted (all that can still be read, with
+        `gone`).
+        """
         with self._lock:
             shelf = self.shelves[name]
             hits = shelf.hits(View(self.now()))
@@ -291,7 +313,8 @@ class Fake:
     # Answering.
 
     def answer(self, request: Request) -> Delivery:
-        """Answer one request: faults first, then credentials, then the handler; everything is kept in `exchanges`."""
+        """Answer one request: faults first, then credentials, then the handler; everything is kept in `exchanges`.
+        """
         with self._lock:
             self.requests += 1
             if self._traps.tick:
@@ -314,7 +337,9 @@ class Fake:
                 return rule, match.groupdict()
         return None, {}
 
-    def _reply(self, request: Request, rule: Rule | None, names: dict[str, str], fault: Fault | None) -> Reply:
+    def _reply(
+        self, request: Request, rule: Rule | None, names: dict[str, str], fault: Fault | None
+    ) -> Reply:
         if fault is not None:
             if fault.kind is Kind.UNAUTHORIZED:
                 return self.problem(401, "The credentials are not valid")
@@ -327,7 +352,11 @@ class Fake:
             if fault.kind is Kind.ERROR_AT_200:
                 return Reply(200, self.error_at_200().body)
             if fault.kind is Kind.HTML:
-                return Reply(200, b"<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>", media="text/html")
+                return Reply(
+                    200,
+                    b"<!doctype html><title>Maintenance</title><h1>We will be back soon</h1>",
+                    media="text/html",
+                )
             if fault.kind is Kind.EMPTY:
                 return Reply(200, b"")
         if rule is None:
@@ -363,7 +392,11 @@ class Fake:
         if fault.told is Told.SECONDS:
             return {"Retry-After": str(max(0, round(fault.wait)))}
         if fault.told is Told.DATE:
-            return {"Retry-After": format_datetime(moment(self.now()) + timedelta(seconds=fault.wait), usegmt=True)}
+            return {
+                "Retry-After": format_datetime(
+                    moment(self.now()) + timedelta(seconds=fault.wait), usegmt=True
+                )
+            }
         return self.reset_headers(fault.wait) if fault.told is Told.RESET else {}
 
     def _deliver(self, request: Request, reply: Reply, fault: Fault | None) -> Delivery:

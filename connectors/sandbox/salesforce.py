@@ -1,7 +1,10 @@
-"""A fake Salesforce: OAuth, SOQL over REST with server-side cursors, Bulk API 2.0 query jobs, limits, describe, getDeleted.
+"""A fake Salesforce: OAuth, SOQL over REST with server-side cursors, Bulk API 2.0 query jobs, limits, describe,
+getDeleted.
 
-What it keeps of the vendor's habits: `Sforce-Locator` ends with the text "null"; soft-deleted rows come with queryAll only;
-values are doubles in JSON and quoted text in CSV; a field that is not there is INVALID_FIELD; a used-up day is a 403.
+What it keeps of the vendor's habits: `Sforce-Locator` ends with the text "null"; soft-deleted rows come with
+queryAll only;
+values are doubles in JSON and quoted text in CSV; a field that is not there is INVALID_FIELD; a used-up day is a
+403.
 """
 
 from __future__ import annotations
@@ -29,7 +32,14 @@ API_CALLS_A_DAY = 100_000
 REST_PAGE = 2_000
 BULK_PAGE = 50_000
 JOB_STATES = ("UploadComplete", "InProgress", "JobComplete")
-DELIMITERS: Mapping[str, str] = {"COMMA": ",", "TAB": "\t", "PIPE": "|", "SEMICOLON": ";", "CARET": "^", "BACKQUOTE": "`"}
+DELIMITERS: Mapping[str, str] = {
+    "COMMA": ",",
+    "TAB": "\t",
+    "PIPE": "|",
+    "SEMICOLON": ";",
+    "CARET": "^",
+    "BACKQUOTE": "`",
+}
 PURGE_DAYS = 15
 
 
@@ -131,7 +141,12 @@ class Salesforce(Fake):
         """What the organisation writes by itself when an opportunity is made or changed by hand."""
         stamp = _instant(at // SECOND * SECOND)
         author = identity.salesforce_ids(identity.USER, np.asarray([0], dtype=np.int64))[0]
-        common = {"OpportunityId": after["Id"], "CreatedDate": stamp, "CreatedById": author, "IsDeleted": False}
+        common = {
+            "OpportunityId": after["Id"],
+            "CreatedDate": stamp,
+            "CreatedById": author,
+            "IsDeleted": False,
+        }
         names = [name for name in HISTORY_COLUMNS.values() if name != "Owner"]
         moved = [name for name in names if before is not None and before.get(name) != after.get(name)]
         if before is None or moved:
@@ -143,7 +158,9 @@ class Salesforce(Fake):
             self.shelves["OpportunityFieldHistory"].put({**common, **row}, at)
 
     def put(self, name: str, record: Mapping[str, Any], *, updated: int | None = None) -> str:
-        """As in `Fake.put`; a new record gets the fields it does not name: nulls, and the stamps and marks of a fresh one."""
+        """As in `Fake.put`; a new record gets the fields it does not name: nulls, and the stamps and marks of a
+        fresh one.
+        """
         with self._lock:
             shelf = self.shelves[name]
             identifier = str(record.get("Id", ""))
@@ -248,9 +265,7 @@ class Salesforce(Fake):
         for edit in self.traps.schema:
             if edit.object != name:
                 continue
-            if edit.edit is Edit.NEW:
-                fields[edit.name] = None
-            elif edit.name in fields and edit.edit is Edit.RETYPED:
+            if edit.edit is Edit.NEW or (edit.name in fields and edit.edit is Edit.RETYPED):
                 fields[edit.name] = None
             elif edit.name in fields:
                 del fields[edit.name]
@@ -300,12 +315,18 @@ class Salesforce(Fake):
         compare = _COMPARE[condition.operator]
         if right is None or condition.operator in ("=", "!="):
             return np.fromiter((compare(v, right) for v in values), dtype=np.bool_, count=hits.size)
-        return np.fromiter((v is not None and compare(v, right) for v in values), dtype=np.bool_, count=hits.size)
+        return np.fromiter(
+            (v is not None and compare(v, right) for v in values), dtype=np.bool_, count=hits.size
+        )
 
     def _column(self, name: str, hits: Hits, field: str) -> Any:
-        """Comparable values of a field: milliseconds for instants, the vendor's text, number or boolean otherwise."""
+        """Comparable values of a field: milliseconds for instants, the vendor's text, number or boolean otherwise.
+        """
         lowered = field.lower()
-        if lowered in ("systemmodstamp", "lastmodifieddate") and "SystemModstamp" in self.objects[name].fields:
+        if (
+            lowered in ("systemmodstamp", "lastmodifieddate")
+            and "SystemModstamp" in self.objects[name].fields
+        ):
             return hits.updated
         if lowered == "createddate":
             return hits.created
@@ -329,7 +350,9 @@ class Salesforce(Fake):
         for order in query.order:
             values = self._column(query.object, hits, order.field)
             if not isinstance(values, np.ndarray):
-                ranks = {value: rank for rank, value in enumerate(sorted({v for v in values if v is not None}))}
+                ranks = {
+                    value: rank for rank, value in enumerate(sorted({v for v in values if v is not None}))
+                }
                 values = np.asarray([ranks.get(v, -1) for v in values], dtype=np.int64)
             keys.append(-values if order.descending else values)
         return hits.sort(*keys, hits.number)
@@ -338,9 +361,16 @@ class Salesforce(Fake):
         names = {name.lower(): name for name in self._fields(query.object)}
         wanted = [names[field.lower()] for field in query.fields]
         found = []
-        for identifier, record in zip(self.shelves[query.object].ids(hits), self.render(query.object, hits), strict=True):
+        for identifier, record in zip(
+            self.shelves[query.object].ids(hits), self.render(query.object, hits), strict=True
+        ):
             url = f"/services/data/{version}/sobjects/{query.object}/{identifier}"
-            found.append({"attributes": {"type": query.object, "url": url}, **{name: record.get(name) for name in wanted}})
+            found.append(
+                {
+                    "attributes": {"type": query.object, "url": url},
+                    **{name: record.get(name) for name in wanted},
+                }
+            )
         return found
 
     def _query(self, request: Request, version: str) -> Reply:
@@ -427,11 +457,17 @@ class Salesforce(Fake):
             found.info["state"] = JOB_STATES[min(found.polls, len(JOB_STATES) - 1)]
         info = dict(found.info)
         if info["state"] == "JobComplete":
-            info |= {"numberRecordsProcessed": found.hits.size, "retries": 0, "totalProcessingTime": 300 + found.hits.size // 50}
+            info |= {
+                "numberRecordsProcessed": found.hits.size,
+                "retries": 0,
+                "totalProcessingTime": 300 + found.hits.size // 50,
+            }
         return Reply(200, info)
 
     def _list_jobs(self, request: Request, version: str) -> Reply:
-        return Reply(200, {"done": True, "records": [job.info for job in self._jobs.values()], "nextRecordsUrl": None})
+        return Reply(
+            200, {"done": True, "records": [job.info for job in self._jobs.values()], "nextRecordsUrl": None}
+        )
 
     def _abort_job(self, request: Request, version: str, job: str) -> Reply:
         found = self._job(job)
@@ -458,7 +494,9 @@ class Salesforce(Fake):
         page = found.hits.take(slice(start, start + size))
         end = start + page.size
         more = end < found.hits.size or self.traps.endless_token
-        following = _encoded(min(size, found.hits.size) if self.traps.repeat_token else end) if more else "null"
+        following = (
+            _encoded(min(size, found.hits.size) if self.traps.repeat_token else end) if more else "null"
+        )
         headers = {"Sforce-Locator": following, "Sforce-NumberOfRecords": str(page.size)}
         body = self._csv(found, page)
         self.served(found.object)
@@ -469,12 +507,17 @@ class Salesforce(Fake):
         columns: list[Sequence[str]] = []
         if plain:
             fields = self.objects[job.object].fields
-            columns = [_csv_column(fields[name], fields[name].column(page.handle, page.updated)) for name in job.fields]
+            columns = [
+                _csv_column(fields[name], fields[name].column(page.handle, page.updated))
+                for name in job.fields
+            ]
         else:
             records = self.render(job.object, page)
             columns = [[_csv_text(record.get(name)) for record in records] for name in job.fields]
         buffer = io.StringIO()
-        writer = csv.writer(buffer, delimiter=job.delimiter, quoting=csv.QUOTE_ALL, lineterminator=job.line_end)
+        writer = csv.writer(
+            buffer, delimiter=job.delimiter, quoting=csv.QUOTE_ALL, lineterminator=job.line_end
+        )
         writer.writerow(job.fields)
         writer.writerows(zip(*columns, strict=True))
         return buffer.getvalue().encode()
@@ -483,14 +526,20 @@ class Salesforce(Fake):
 
     def _versions(self, request: Request) -> Reply:
         numbers = range(58, 67)
-        return Reply(200, [{"label": f"API {n}", "url": f"/services/data/v{n}.0", "version": f"{n}.0"} for n in numbers])
+        return Reply(
+            200,
+            [{"label": f"API {n}", "url": f"/services/data/v{n}.0", "version": f"{n}.0"} for n in numbers],
+        )
 
     def _limits(self, request: Request, version: str) -> Reply:
         jobs = len(self._jobs)
         return Reply(
             200,
             {
-                "DailyApiRequests": {"Max": API_CALLS_A_DAY, "Remaining": max(0, API_CALLS_A_DAY - self.requests)},
+                "DailyApiRequests": {
+                    "Max": API_CALLS_A_DAY,
+                    "Remaining": max(0, API_CALLS_A_DAY - self.requests),
+                },
                 "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": max(0, 10_000 - jobs)},
                 "DailyBulkV2QueryFileStorageMB": {"Max": 1_000_000, "Remaining": 1_000_000 - jobs},
             },
@@ -504,7 +553,11 @@ class Salesforce(Fake):
         if name not in self.objects:
             raise BadRequest("The requested resource does not exist", "NOT_FOUND", 404)
         fields = [
-            {"name": field, "type": "string" if definition is None else _TYPES[definition.kind], "nillable": True}
+            {
+                "name": field,
+                "type": "string" if definition is None else _TYPES[definition.kind],
+                "nillable": True,
+            }
             for field, definition in self._fields(name).items()
         ]
         return Reply(200, {"name": name, "keyPrefix": self.objects[name].prefix, "fields": fields})
@@ -521,7 +574,9 @@ class Salesforce(Fake):
             for identifier, at in zip(self.shelves[name].ids(hits), hits.updated, strict=True)
         ]
         earliest, latest = _instant(self.now() - PURGE_DAYS * DAY), _instant(self.now())
-        return Reply(200, {"deletedRecords": rows, "earliestDateAvailable": earliest, "latestDateCovered": latest})
+        return Reply(
+            200, {"deletedRecords": rows, "earliestDateAvailable": earliest, "latestDateCovered": latest}
+        )
 
 
 _COMPARE = {
@@ -558,7 +613,9 @@ def _shown(field: Field, values: Sequence[Any]) -> Sequence[Any]:
     """Canonical values as REST writes them."""
     if field.kind != "instant":
         return values
-    return [None if value is None else f"{text}+0000" for value, text in zip(values, _iso(values), strict=True)]
+    return [
+        None if value is None else f"{text}+0000" for value, text in zip(values, _iso(values), strict=True)
+    ]
 
 
 def _iso(values: Sequence[int | None]) -> list[str]:

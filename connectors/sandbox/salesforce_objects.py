@@ -1,6 +1,7 @@
 """The sandbox company as Salesforce objects: which fields each object has and how a version of a record fills them.
 
-Columns are computed for many versions at once and only when asked for. Values are canonical: texts, numbers, booleans,
+Columns are computed for many versions at once and only when asked for. Values are canonical: texts, numbers,
+booleans,
 instants as milliseconds; `Field.kind` says how REST and Bulk CSV write them.
 """
 
@@ -83,12 +84,20 @@ def _days(days: Ints) -> list[str]:
 
 
 def _object(
-    name: str, prefix: str, log: Log, created: Ints, fields: Mapping[str, Field], *, stamp: str = "SystemModstamp"
+    name: str,
+    prefix: str,
+    log: Log,
+    created: Ints,
+    fields: Mapping[str, Field],
+    *,
+    stamp: str = "SystemModstamp",
 ) -> Object:
     """An object with the fields that all have: Id first, then its own, then stamps and the deletion mark."""
     record = log.record
     everywhere: dict[str, Field] = {
-        "Id": Field("reference", lambda versions, _: identity.salesforce_ids(prefix, record[versions]).tolist()),
+        "Id": Field(
+            "reference", lambda versions, _: identity.salesforce_ids(prefix, record[versions]).tolist()
+        ),
         **fields,
         "CreatedDate": Field("instant", lambda versions, _: created[record[versions]].tolist()),
     }
@@ -100,7 +109,9 @@ def _object(
 
 
 def _owner(log: Log) -> Field:
-    return Field("reference", lambda v, _: identity.salesforce_ids(identity.USER, log.state["owner"][v]).tolist())
+    return Field(
+        "reference", lambda v, _: identity.salesforce_ids(identity.USER, log.state["owner"][v]).tolist()
+    )
 
 
 def _account(company: Company) -> Object:
@@ -146,7 +157,9 @@ def _lead(company: Company) -> Object:
         {
             "Name": Field("text", lambda v, _: [identity.person_name(int(n)) for n in log.record[v]]),
             "Email": Field("text", lambda v, _: [f"lead{n}@example.com" for n in log.record[v].tolist()]),
-            "Company": Field("text", lambda v, _: [identity.account_name(int(n) * 13) for n in log.record[v]]),
+            "Company": Field(
+                "text", lambda v, _: [identity.account_name(int(n) * 13) for n in log.record[v]]
+            ),
             "LeadSource": Field("text", lambda v, _: _picked(data.source[log.record[v]], words.LEAD_SOURCES)),
             "Status": Field("text", lambda v, _: _picked(log.state["status"][v], words.LEAD_STATUS)),
             "MQL_At__c": Field("instant", lambda v, _: _or_none(log.state["mql"][v])),
@@ -158,7 +171,8 @@ def _lead(company: Company) -> Object:
                 "reference", lambda v, _: identity.account_ids(after_conversion(v, data.account)).tolist()
             ),
             "ConvertedOpportunityId": Field(
-                "reference", lambda v, _: identity.optional_ids(identity.OPPORTUNITY, after_conversion(v, deal)).tolist()
+                "reference",
+                lambda v, _: identity.optional_ids(identity.OPPORTUNITY, after_conversion(v, deal)).tolist(),
             ),
             "Is_Test__c": Field("boolean", lambda v, _: data.is_test[log.record[v]].tolist()),
         },
@@ -190,7 +204,9 @@ def _opportunity(company: Company) -> Object:
         data.created,
         {
             "Name": Field("text", title),
-            "AccountId": Field("reference", lambda v, _: identity.account_ids(data.account[log.record[v]]).tolist()),
+            "AccountId": Field(
+                "reference", lambda v, _: identity.account_ids(data.account[log.record[v]]).tolist()
+            ),
             "Type": Field("text", lambda v, _: _picked(data.kind[log.record[v]], TYPE_LABELS)),
             "StageName": Field("text", lambda v, _: _picked(stage(v), words.STAGES)),
             "Amount": Field("money", lambda v, _: _money(log.state["amount"][v])),
@@ -200,7 +216,9 @@ def _opportunity(company: Company) -> Object:
             "IsClosed": Field("boolean", lambda v, _: (stage(v) >= words.WON).tolist()),
             "IsWon": Field("boolean", lambda v, _: (stage(v) == words.WON).tolist()),
             "CloseDate": Field("date", lambda v, _: _days(log.state["close_day"][v])),
-            "Competitor__c": Field("text", lambda v, _: _picked(log.state["competitor"][v], words.COMPETITORS)),
+            "Competitor__c": Field(
+                "text", lambda v, _: _picked(log.state["competitor"][v], words.COMPETITORS)
+            ),
             "OwnerId": _owner(log),
         },
     )
@@ -211,7 +229,8 @@ HISTORY_COLUMNS = {"stage": "StageName", "amount": "Amount", "close_day": "Close
 
 
 def _opportunity_history(company: Company) -> Object:
-    """One row when a deal was made and one per change of stage, amount or close date; they outlive a deleted deal."""
+    """One row when a deal was made and one per change of stage, amount or close date; they outlive a deleted deal.
+    """
     log = company.deals.log
     shown = np.ones(log.at.size, dtype=np.bool_)
     shown[1:] = False
@@ -236,7 +255,9 @@ def _opportunity_history(company: Company) -> Object:
         {
             "OpportunityId": Field(
                 "reference",
-                lambda v, _: identity.salesforce_ids(identity.OPPORTUNITY, log.record[source[own.record[v]]]).tolist(),
+                lambda v, _: identity.salesforce_ids(
+                    identity.OPPORTUNITY, log.record[source[own.record[v]]]
+                ).tolist(),
             ),
             "StageName": Field("text", lambda v, _: _picked(state("stage", v), words.STAGES)),
             "Amount": Field("money", lambda v, _: _money(state("amount", v))),
@@ -294,14 +315,18 @@ def _field_history(company: Company) -> Object:
         {
             "OpportunityId": Field(
                 "reference",
-                lambda v, _: identity.salesforce_ids(identity.OPPORTUNITY, log.record[source[own.record[v]]]).tolist(),
+                lambda v, _: identity.salesforce_ids(
+                    identity.OPPORTUNITY, log.record[source[own.record[v]]]
+                ).tolist(),
             ),
             "Field": Field("text", lambda v, _: [names[c + 1] for c in code[own.record[v]].tolist()]),
             "OldValue": Field("any", lambda v, _: values(v, 1)),
             "NewValue": Field("any", lambda v, _: values(v, 0)),
             "CreatedById": Field(
                 "reference",
-                lambda v, _: identity.salesforce_ids(identity.USER, log.state["owner"][source[own.record[v]]]).tolist(),
+                lambda v, _: identity.salesforce_ids(
+                    identity.USER, log.state["owner"][source[own.record[v]]]
+                ).tolist(),
             ),
         },
         stamp="CreatedDate",
@@ -322,13 +347,20 @@ def _activities(company: Company, name: str) -> Object:
 
     fields: dict[str, Field] = {
         "WhatId": Field(
-            "reference", lambda v, _: identity.optional_ids(identity.OPPORTUNITY, data.deal[record(v)]).tolist()
+            "reference",
+            lambda v, _: identity.optional_ids(identity.OPPORTUNITY, data.deal[record(v)]).tolist(),
         ),
-        "WhoId": Field("reference", lambda v, _: identity.optional_ids(identity.LEAD, data.lead[record(v)]).tolist()),
+        "WhoId": Field(
+            "reference", lambda v, _: identity.optional_ids(identity.LEAD, data.lead[record(v)]).tolist()
+        ),
         "AccountId": Field("reference", lambda v, _: identity.account_ids(data.account[record(v)]).tolist()),
-        "Subject": Field("text", lambda v, _: [f"{words.ACTIVITY_TYPES[k].title()}" for k in data.kind[record(v)].tolist()]),
+        "Subject": Field(
+            "text", lambda v, _: [f"{words.ACTIVITY_TYPES[k].title()}" for k in data.kind[record(v)].tolist()]
+        ),
         "Qualified__c": Field("boolean", lambda v, _: data.qualified[record(v)].tolist()),
-        "OwnerId": Field("reference", lambda v, _: identity.salesforce_ids(identity.USER, record(v) % 12).tolist()),
+        "OwnerId": Field(
+            "reference", lambda v, _: identity.salesforce_ids(identity.USER, record(v) % 12).tolist()
+        ),
     }
     starts = "starts"
     if name == "Event":
@@ -376,7 +408,8 @@ def _account_event(company: Company) -> Object:
         {
             "Name": Field("text", lambda v, _: [f"AE-{n + 1:06d}" for n in log.record[v].tolist()]),
             "Account__c": Field(
-                "reference", lambda v, _: identity.salesforce_ids(identity.ACCOUNT, data.account[log.record[v]]).tolist()
+                "reference",
+                lambda v, _: identity.salesforce_ids(identity.ACCOUNT, data.account[log.record[v]]).tolist(),
             ),
             "Event__c": Field("text", lambda v, _: _picked(data.event[log.record[v]], words.ACCOUNT_EVENTS)),
             "Occurred_At__c": Field("instant", lambda v, _: data.at[log.record[v]].tolist()),
@@ -399,7 +432,8 @@ def _stage() -> Object:
             "IsWon": Field("boolean", lambda v, _: (log.record[v] == words.WON).tolist()),
             "IsActive": Field("boolean", lambda v, _: [True] * v.size),
             "DefaultProbability": Field(
-                "number", lambda v, _: np.asarray(words.STAGE_PROBABILITY, dtype=np.float64)[log.record[v]].tolist()
+                "number",
+                lambda v, _: np.asarray(words.STAGE_PROBABILITY, dtype=np.float64)[log.record[v]].tolist(),
             ),
             "SortOrder": Field("integer", lambda v, _: (log.record[v] + 1).tolist()),
         },
@@ -411,7 +445,9 @@ def _user() -> Object:
     log = Log.build(
         created=created,
         initial={"active": np.ones(14, dtype=np.int64)},
-        changes=[Change(np.asarray([13]), np.asarray([START + 200 * DAY]), {"active": np.zeros(1, dtype=np.int64)})],
+        changes=[
+            Change(np.asarray([13]), np.asarray([START + 200 * DAY]), {"active": np.zeros(1, dtype=np.int64)})
+        ],
     )
     return _object(
         "User",
@@ -422,6 +458,8 @@ def _user() -> Object:
             "Name": Field("text", lambda v, _: [identity.person_name(int(n) + 400) for n in log.record[v]]),
             "Email": Field("text", lambda v, _: [f"rep{n}@sandbox.example" for n in log.record[v].tolist()]),
             "IsActive": Field("boolean", lambda v, _: (log.state["active"][v] == 1).tolist()),
-            "Department": Field("text", lambda v, _: ["Sales" if n < 12 else "Operations" for n in log.record[v].tolist()]),
+            "Department": Field(
+                "text", lambda v, _: ["Sales" if n < 12 else "Operations" for n in log.record[v].tolist()]
+            ),
         },
     )

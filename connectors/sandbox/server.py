@@ -1,7 +1,7 @@
 """Fakes on the network: one thread, one event loop, a uvicorn server on a loopback port for each.
 
-    with Servers({"jira": fake}) as servers:
-        servers.url("jira")      # http://127.0.0.1:49213
+with Servers({"jira": fake}) as servers:
+    servers.url("jira")      # http://127.0.0.1:49213
 """
 
 from __future__ import annotations
@@ -146,7 +146,9 @@ class Servers:
                 for other in [*sockets, listener]:
                     other.close()
                 port = self._ports.get(name, 0)
-                raise OSError(error.errno, f"port {port} for the {name} sandbox is taken: choose another port base") from error
+                raise OSError(
+                    error.errno, f"port {port} for the {name} sandbox is taken: choose another port base"
+                ) from error
             fake.base_url = self._urls[name] = f"http://{HOST}:{listener.getsockname()[1]}"
             sockets.append(listener)
             config = uvicorn.Config(
@@ -174,7 +176,10 @@ class Servers:
     def _run(self, sockets: list[socket.socket]) -> None:
         async def serve() -> None:
             await asyncio.gather(
-                *(server.serve(sockets=[listener]) for server, listener in zip(self._servers, sockets, strict=True))
+                *(
+                    server.serve(sockets=[listener])
+                    for server, listener in zip(self._servers, sockets, strict=True)
+                )
             )
 
         asyncio.run(serve())
@@ -192,5 +197,7 @@ class Servers:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()

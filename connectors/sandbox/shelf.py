@@ -1,8 +1,8 @@
 """One kind of record in a fake: the company's log underneath, and records put or deleted by hand on top.
 
-    shelf.hits(now)                  # what a search sees: record numbers, cursor values, in order of (cursor, number)
-    shelf.render(hits)               # the records as the vendor writes them
-    shelf.put({"Id": …}, now)        # by hand; shelf.delete(id, now), shelf.touch(id, now)
+shelf.hits(now)                  # what a search sees: record numbers, cursor values, in order of (cursor, number)
+shelf.render(hits)               # the records as the vendor writes them
+shelf.put({"Id": …}, now)        # by hand; shelf.delete(id, now), shelf.touch(id, now)
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Hits:
-    """Records of a shelf at an instant: record numbers, cursor and creation instants (ms), deletion marks, where to find them.
+    """Records of a shelf at an instant: record numbers, cursor and creation instants (ms), deletion marks, where to
+    find them.
 
     A handle of 0 and more is a version of the log, a negative one a version put by hand.
     """
@@ -40,7 +41,9 @@ class Hits:
 
     def take(self, which: Ints | slice | Bools) -> Hits:
         """Some of them, in the given order."""
-        return Hits(self.number[which], self.updated[which], self.created[which], self.gone[which], self.handle[which])
+        return Hits(
+            self.number[which], self.updated[which], self.created[which], self.gone[which], self.handle[which]
+        )
 
     def sort(self, *keys: Ints) -> Hits:
         """Ordered by the keys, the first one first."""
@@ -57,7 +60,9 @@ class _Put:
 
 @dataclass(frozen=True)
 class View:
-    """How a search looks at a shelf: now, how late the index is (ms) and for which share, and the cursor's granularity (ms)."""
+    """How a search looks at a shelf: now, how late the index is (ms) and for which share, and the cursor's
+    granularity (ms).
+    """
 
     now: int
     late: int = 0
@@ -74,7 +79,8 @@ class Shelf:
         ids: vendor ids of record numbers. number: the record number of a vendor id, None for a strange one.
         draw: the vendor's records for versions of the log, given the cursor values to show.
         key: the field that holds the id. stamp: writes the cursor value (ms) into a record.
-        changed: called as (before, after, at) after a put, so that a fake can write history; before is None for a new record.
+        changed: called as (before, after, at) after a put, so that a fake can write history; before is None for a
+        new record.
     """
 
     def __init__(
@@ -148,7 +154,9 @@ class Shelf:
             keep = ~np.isin(number, covered)
             puts = [put for _, _, put in shown]
             number = np.concatenate([number[keep], covered])
-            updated = np.concatenate([updated[keep], np.asarray([put.updated for put in puts], dtype=np.int64)])
+            updated = np.concatenate(
+                [updated[keep], np.asarray([put.updated for put in puts], dtype=np.int64)]
+            )
             gone = np.concatenate([gone[keep], np.asarray([put.gone for put in puts], dtype=np.bool_)])
             handle = np.concatenate([handle[keep], np.asarray([-1 - h for _, h, _ in shown], dtype=np.int64)])
             made = np.asarray([self._made(n) for n, _, _ in shown], dtype=np.int64)
@@ -245,7 +253,9 @@ class Shelf:
 
     def _add(self, number: int, put: _Put) -> None:
         self._puts.append(put)
-        bisect.insort_right(self._of.setdefault(number, []), len(self._puts) - 1, key=lambda place: self._puts[place].at)
+        bisect.insort_right(
+            self._of.setdefault(number, []), len(self._puts) - 1, key=lambda place: self._puts[place].at
+        )
         self.revision += 1
 
 
@@ -264,7 +274,8 @@ def without_gone(hits: Hits) -> Hits:
 
 
 def window(hits: Hits, since: int | None, until: int | None) -> Hits:
-    """The records whose cursor lies in [since, until] (ms, None: open); `hits` must be in the order of the cursor."""
+    """The records whose cursor lies in [since, until] (ms, None: open); `hits` must be in the order of the cursor.
+    """
     low = 0 if since is None else int(np.searchsorted(hits.updated, since, side="left"))
     high = hits.size if until is None else int(np.searchsorted(hits.updated, until, side="right"))
     return hits.take(slice(low, max(low, high)))

@@ -1,6 +1,7 @@
 """A small SOQL: SELECT fields FROM object [WHERE …] [ORDER BY …] [LIMIT n], as a syntax tree.
 
-WHERE knows AND, OR, NOT, parentheses, = != <> < <= > >= LIKE, IN and NOT IN; literals are texts, numbers, booleans, null, dates
+WHERE knows AND, OR, NOT, parentheses, = != <> < <= > >= LIKE, IN and NOT IN; literals are texts, numbers, booleans,
+null, dates
 and datetimes. Whatever else SOQL can do is refused as malformed, as an organisation without that feature would.
 """
 

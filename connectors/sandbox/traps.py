@@ -3,7 +3,8 @@
     fake.traps = Traps(late_index=timedelta(minutes=5), page_cap=50)
     fake.traps = Traps(faults=(Fault(Kind.THROTTLED, times=2, told=Told.DATE, path="/query"),))
 
-A `Fault` hits whole answers (statuses, broken bodies, slow or cut connections); the other fields bend the data, the paging
+A `Fault` hits whole answers (statuses, broken bodies, slow or cut connections); the other fields bend the data, the
+paging
 or the schema. Source: connector rules, 'Trap list', and fault rules 5–11, 13, 15, 16.
 """
 
@@ -43,9 +44,11 @@ class Told(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """Hits answers to requests whose path contains `path`: lets `after` of them pass, then hits `times` (None: all).
+    """Hits answers to requests whose path contains `path`: lets `after` of them pass, then hits `times` (None:
+    all).
 
-    status: of a SERVER_ERROR. wait: seconds a THROTTLED answer asks for, between drips of a DRIP, before a HANG is given up.
+    status: of a SERVER_ERROR. wait: seconds a THROTTLED answer asks for, between drips of a DRIP, before a HANG is
+    given up.
     """
 
     kind: Kind
@@ -68,7 +71,9 @@ class Edit(StrEnum):
 
 @dataclass(frozen=True)
 class SchemaEdit:
-    """A change of an object's fields. `value` is the new name (RENAMED) or the value of a NEW field; a RETYPED field is text."""
+    """A change of an object's fields. `value` is the new name (RENAMED) or the value of a NEW field; a RETYPED
+    field is text.
+    """
 
     object: str
     name: str
@@ -92,9 +97,12 @@ class Traps:
     tie: cursor values are cut down to multiples of this, so that many are equal.
     edits_between_pages: records of the object that are touched after each served page.
     deletes_between_pages: records that are deleted after each served page.
-    page_cap: no page is longer, whatever was asked for. result_cap: no query reaches further (None: the vendor's own cap).
+    page_cap: no page is longer, whatever was asked for. result_cap: no query reaches further (None: the vendor's
+    own cap).
     parts_cap: children returned with a parent at most (None: the vendor's own cap).
-    repeat_token: the second page's token comes again and again. endless_token: an empty last page still carries a token.
+    offset_tokens: page tokens are positions, so pages shift while records change.
+    repeat_token: the second page's token comes again and again. endless_token: an empty last page still carries a
+    token.
     token_lifetime: requests an access token is good for. page_token_lifetime: pages until page tokens are refused.
     rotate_refresh_token: a refresh token is good once; the answer carries the next one.
     schema: changes of fields. forbidden: objects that the credentials may no longer read.
@@ -111,6 +119,7 @@ class Traps:
     page_cap: int | None = None
     result_cap: int | None = None
     parts_cap: int | None = None
+    offset_tokens: bool = False
     repeat_token: bool = False
     endless_token: bool = False
     token_lifetime: int | None = None
