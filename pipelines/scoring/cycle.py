@@ -75,14 +75,14 @@ def next_baseline(
     """Decide the baseline that a closing cycle hands to the next one.
 
     It is the value of the last complete final period (or the mean of the last three), of those whose checks passed.
-    A baseline that is there already stays: a person's for good, the system's because closing again changes nothing.
+    A person's baseline is never written over; the system's own is when it is of an earlier period, so that closing
+    again changes nothing.
 
     >>> next_baseline([MeasuredPeriod(date(2026, 9, 30), 40, True)], date(2026, 9, 30), None).value
     Decimal('40.000000')
     """
-    if existing is not None:
-        person = existing.set_by != SYSTEM
-        return BaselineDecision(None, None, "set_by_person" if person else "already_written")
+    if existing is not None and existing.set_by != SYSTEM:
+        return BaselineDecision(None, None, "set_by_person")
     usable = sorted(
         (period.end, value)
         for period in periods
@@ -92,6 +92,8 @@ def next_baseline(
     )
     if not usable:
         return BaselineDecision(None, None, "no_final_period")
+    if existing is not None and existing.as_of >= usable[-1][0]:
+        return BaselineDecision(None, None, "already_written")
     chosen = usable[-3:] if settings.next_baseline == "mean_of_3" else usable[-1:]
     mean = sum((value for _, value in chosen), Fraction(0)) / len(chosen)
     return BaselineDecision(quantise(mean), usable[-1][0], "written")
