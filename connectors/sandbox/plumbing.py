@@ -99,8 +99,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Delivery:
-    """How a reply goes out: content, headers, and the fault that spoils the way (RESET, HANG, CUT, DRIP), if any.
-    """
+    """How a reply goes out: content, headers, and the fault that spoils the way (RESET, HANG, CUT, DRIP), if any."""
 
     status: int
     content: bytes
@@ -313,8 +312,7 @@ class Fake:
     # Answering.
 
     def answer(self, request: Request) -> Delivery:
-        """Answer one request: faults first, then credentials, then the handler; everything is kept in `exchanges`.
-        """
+        """Answer one request: faults first, then credentials, then the handler; everything is kept in `exchanges`."""
         with self._lock:
             self.requests += 1
             if self._traps.tick:

@@ -320,8 +320,7 @@ class Salesforce(Fake):
         )
 
     def _column(self, name: str, hits: Hits, field: str) -> Any:
-        """Comparable values of a field: milliseconds for instants, the vendor's text, number or boolean otherwise.
-        """
+        """Comparable values of a field: milliseconds for instants, the vendor's text, number or boolean otherwise."""
         lowered = field.lower()
         if (
             lowered in ("systemmodstamp", "lastmodifieddate")

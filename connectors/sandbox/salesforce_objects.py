@@ -229,8 +229,7 @@ HISTORY_COLUMNS = {"stage": "StageName", "amount": "Amount", "close_day": "Close
 
 
 def _opportunity_history(company: Company) -> Object:
-    """One row when a deal was made and one per change of stage, amount or close date; they outlive a deleted deal.
-    """
+    """One row when a deal was made and one per change of stage, amount or close date; they outlive a deleted deal."""
     log = company.deals.log
     shown = np.ones(log.at.size, dtype=np.bool_)
     shown[1:] = False

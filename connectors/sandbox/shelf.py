@@ -274,8 +274,7 @@ def without_gone(hits: Hits) -> Hits:
 
 
 def window(hits: Hits, since: int | None, until: int | None) -> Hits:
-    """The records whose cursor lies in [since, until] (ms, None: open); `hits` must be in the order of the cursor.
-    """
+    """The records whose cursor lies in [since, until] (ms, None: open); `hits` must be in the order of the cursor."""
     low = 0 if since is None else int(np.searchsorted(hits.updated, since, side="left"))
     high = hits.size if until is None else int(np.searchsorted(hits.updated, until, side="right"))
     return hits.take(slice(low, max(low, high)))
