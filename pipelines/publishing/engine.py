@@ -6,19 +6,19 @@
     with writing(engine) as connection:      # one transaction, all or nothing
         ...
 
-On both engines a table or view is reached by its bare name: PostgreSQL looks through kpi, kpi_core, kpi_input and
-kpi_restricted in this order, SQLite has one name space.
+On both engines a table or view is reached by its bare name: PostgreSQL looks through kpi, kpi_core,
+kpi_input and kpi_restricted in this order, SQLite has one name space.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
@@ -35,8 +35,8 @@ _FLAT: dict[str | None, str | None] = {CORE: None, KPI: None, INPUT: None, RESTR
 def open_reporting(url: str | URL) -> Engine:
     """Open the reporting database and try it once.
 
-    A SQLite file (and its folder) is created when absent. WAL lets readers keep the old version while a publisher
-    writes; `synchronous = FULL` makes a published batch survive a power cut.
+    A SQLite file (and its folder) is created when absent. WAL lets readers keep the old version while a
+    publisher writes; `synchronous = FULL` makes a published batch survive a power cut.
 
     Raises:
         DatabaseUnavailable: the URL is unusable, or the database cannot be opened; names path or host.
@@ -106,8 +106,8 @@ def _postgresql(url: URL) -> Engine:
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that is going to write: committed at the end, rolled back on an exception.
 
-    On SQLite it takes the write lock at once and waits for it (a transaction that only turns to writing half-way
-    can be refused without waiting).
+    On SQLite it takes the write lock at once and waits for it (a transaction that only turns to writing
+    half-way can be refused without waiting).
 
     Raises:
         DatabaseUnavailable: the database cannot be written; names path or host.
@@ -117,6 +117,27 @@ def writing(engine: Engine) -> Iterator[Connection]:
         engine.execution_options(**{_BEGIN: "IMMEDIATE"}).begin() as connection,
     ):
         yield connection
+
+
+@contextmanager
+def own_connection(engine: Engine) -> Iterator[Connection]:
+    """A connection that is really closed at the end: temporary tables on it go with it."""
+    connection = engine.connect()
+    connection.detach()
+    try:
+        yield connection
+    finally:
+        with suppress(DBAPIError):
+            connection.close()
+
+
+def begin_writing(connection: Connection) -> RootTransaction:
+    """Begin a transaction that is going to write, on a connection of one's own."""
+    connection.execution_options(**{_BEGIN: "IMMEDIATE"})
+    try:
+        return connection.begin()
+    finally:
+        connection.execution_options(**{_BEGIN: "DEFERRED"})
 
 
 @contextmanager
@@ -191,5 +212,10 @@ _SIGNS = (
     ("FATAL:  database", "there is no such database", "create it, or mend its name in the URL"),
     ("FATAL:  role", "there is no such user", "create it, or mend its name in the URL"),
     ("permission denied", "this user may not do that", "grant the role kpi_writer to it"),
+    ("server closed the connection", "the connection was lost", "run again once the server is back; nothing "
+        "was published unless it is listed in kpi.publications"),
+    ("terminating connection", "the server ended the connection", "run again; nothing was published unless it "
+        "is listed in kpi.publications"),
+    ("connection already closed", "the connection was lost", "run again once the server is back"),
     ("read-only transaction", "is read-only", "connect to the primary server"),
 )  # fmt: skip

@@ -45,6 +45,7 @@ VALUE_SCHEMA = pa.schema(
     [
         pa.field("metric", pa.string(), nullable=False),
         pa.field("version", pa.int32(), nullable=False),
+        pa.field("definition_hash", pa.string(), nullable=False),
         pa.field("grain", pa.string(), nullable=False),
         pa.field("period_start", pa.date32(), nullable=False),
         pa.field("period_end", pa.date32(), nullable=False),

@@ -123,14 +123,28 @@ class MetricVersionRow:
     definition_hash: str
     change_type: str
     change_reason: str
-    proposed_by: str
-    approved_by: str
+    proposed_by: str | None
+    approved_by: str | None
     valid_from: date
     valid_to: date = FOREVER
     is_current: bool = True
     restate_from: date | None = None
     definition_file: str | None = None
     definition_line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricChangeRow:
+    """One entry of the change log that people keep with a definition."""
+
+    metric_id: str
+    version: int
+    change_type: str
+    change_date: date
+    change_reason: str
+    proposed_by: str
+    approved_by: str
+    restate_from: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +326,7 @@ class DictionaryRows:
     people: tuple[PersonRow, ...] = ()
     metrics: tuple[MetricRow, ...] = ()
     versions: tuple[MetricVersionRow, ...] = ()
+    changes: tuple[MetricChangeRow, ...] = ()
     audiences: tuple[MetricAudienceRow, ...] = ()
     roles: tuple[PersonRoleRow, ...] = ()
     edges: tuple[EdgeRow, ...] = ()

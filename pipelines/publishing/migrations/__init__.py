@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from pipelines.publishing.engine import place_of, writing
 from pipelines.publishing.errors import SchemaMismatch
 from pipelines.publishing.schema.base import CORE, metadata
+from pipelines.publishing.scorecards import write_scorecards
 from pipelines.publishing.views import create_views, drop_views, write_comments
 
 _FOLDER = Path(__file__).parent
@@ -89,6 +90,7 @@ def _move(engine: Engine, to: str, step: Callable[..., None]) -> str:
         if now == head():
             create_views(connection)
             write_comments(connection)
+            write_scorecards(connection)
         return now or ""
 
 

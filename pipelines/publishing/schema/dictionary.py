@@ -8,6 +8,7 @@ they ever had.
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Date,
     Index,
@@ -169,7 +170,13 @@ metric_audience = Table(
 metric_version = Table(
     "metric_version",
     metadata,
-    key("metric_version_key", "key of one state of one definition"),
+    col(
+        "metric_version_key",
+        BigInteger(),
+        primary_key=True,
+        autoincrement=False,
+        comment="key of one state of one definition",
+    ),
     col("metric_id", Text(), references("metric", "metric_id"), comment="the metric"),
     col("version", Integer(), comment="version its people gave it"),
     col("definition", Text(), comment="what it means, in words"),
@@ -192,8 +199,8 @@ metric_version = Table(
     col("definition_hash", Text(), comment="hash over the normalised computation"),
     col("change_type", Text(), comment="new, clarify, breaking or retire"),
     col("change_reason", Text(), comment="why it was changed"),
-    col("proposed_by", Text(), comment="who proposed the change"),
-    col("approved_by", Text(), comment="who approved it; never the proposer"),
+    col("proposed_by", Text(), null=True, comment="who proposed the change"),
+    col("approved_by", Text(), null=True, comment="who approved it; never the proposer"),
     col("valid_from", Date(), comment="first day in force"),
     col("valid_to", Date(), comment="first day no longer in force; 9999-12-31 while it is"),
     flag("is_current", "the state in force; one per metric"),
@@ -216,6 +223,23 @@ Index(
     unique=True,
     postgresql_where=text("is_current"),
     sqlite_where=text("is_current"),
+)
+
+metric_change = Table(
+    "metric_change",
+    metadata,
+    col("metric_id", Text(), references("metric", "metric_id"), primary_key=True, comment="the metric"),
+    col("version", Integer(), primary_key=True, comment="version the change led to"),
+    col("change_type", Text(), comment="new, clarify, breaking or retire"),
+    col("change_date", Date(), comment="day it came into force"),
+    col("change_reason", Text(), comment="why it was changed"),
+    col("proposed_by", Text(), comment="who proposed it"),
+    col("approved_by", Text(), comment="who approved it; never the proposer"),
+    col("restate_from", Date(), null=True, comment="periods recomputed when it came into force begin here"),
+    one_of("change_type", ("new", "clarify", "breaking", "retire")),
+    CheckConstraint("approved_by <> proposed_by", name="approver_is_not_proposer"),
+    schema=CORE,
+    comment="The change log that people keep with each definition.",
 )
 
 segment = Table(

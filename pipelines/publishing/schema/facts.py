@@ -23,7 +23,7 @@ from pipelines.publishing.schema.base import (
     revision_columns,
     revision_rules,
 )
-from pipelines.publishing.types import JsonText, Quantity, SurrogateKey, UtcTimestamp
+from pipelines.publishing.types import JsonText, Quantity, UtcTimestamp
 
 GRAIN = CheckConstraint(
     "period_grain IN ('day', 'week', 'month', 'quarter', 'year') OR substr(period_grain, 1, 9) = 'trailing_'",
@@ -35,7 +35,7 @@ kpi_value = Table(
     metadata,
     key("kpi_value_key", "key of one revision of one value"),
     col("metric_id", Text(), comment="the metric"),
-    col("metric_version_key", SurrogateKey, comment="definition it was computed by"),
+    col("metric_version_key", BigInteger(), comment="definition it was computed by"),
     col("period_grain", Text(), comment="day, week, month, quarter, year or trailing_<n>d"),
     col("period_start", Date(), comment="first day, in the metric's calendar"),
     col("period_end", Date(), comment="last day, inclusive"),

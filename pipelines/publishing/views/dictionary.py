@@ -69,32 +69,31 @@ METRIC_CHANGES = View(
     "metric_changes",
     "The change log of the dictionary: what was changed, why, who proposed and who approved it.",
     columns(
-        ("metric_id", "d.metric_id", "the metric"),
+        ("metric_id", "x.metric_id", "the metric"),
         ("metric_name", "m.metric_name", "name for people"),
-        ("version", "d.version", "version after the change"),
-        ("previous_version", "earlier.version", "version before it"),
-        ("change_type", "d.change_type", "new, clarify, breaking or retire"),
-        ("change_reason", "d.change_reason", "why it was changed"),
-        ("is_computation_changed", "CASE WHEN earlier.definition_hash IS NULL "
-            "OR earlier.definition_hash <> d.definition_hash THEN TRUE ELSE FALSE END", "values differ from here"),
-        ("definition_before", "earlier.definition", "what it meant before"),
-        ("definition_after", "d.definition", "what it means since"),
+        ("version", "x.version", "version after the change"),
+        ("change_type", "x.change_type", "new, clarify, breaking or retire"),
+        ("change_date", "x.change_date", "day it came into force"),
+        ("change_reason", "x.change_reason", "why it was changed"),
+        ("proposed_by", "x.proposed_by", "who proposed it"),
+        ("approved_by", "x.approved_by", "who approved it"),
+        ("restate_from", "x.restate_from", "periods were recomputed from here"),
+        ("definition_before", "earlier.definition", "what it meant before, where that was published"),
+        ("definition_after", "later.definition", "what it means since, where that was published"),
         ("formula_before", "earlier.formula_text", "formula before"),
-        ("formula_after", "d.formula_text", "formula since"),
-        ("valid_from", "d.valid_from", "first day in force"),
-        ("restate_from", "d.restate_from", "periods were recomputed from here"),
-        ("proposed_by", "d.proposed_by", "who proposed it"),
-        ("approved_by", "d.approved_by", "who approved it"),
-        ("definition_hash", "d.definition_hash", "hash over the normalised computation"),
+        ("formula_after", "later.formula_text", "formula since"),
+        ("definition_hash", "later.definition_hash", "hash over the normalised computation since"),
     ),
-    """FROM {core}metric_version AS d
-JOIN {core}metric AS m ON m.metric_id = d.metric_id
+    """FROM {core}metric_change AS x
+JOIN {core}metric AS m ON m.metric_id = x.metric_id
+LEFT JOIN {core}metric_version AS later ON later.metric_version_key =
+      (SELECT max(y.metric_version_key) FROM {core}metric_version AS y
+       WHERE y.metric_id = x.metric_id AND y.version = x.version)
 LEFT JOIN {core}metric_version AS earlier ON earlier.metric_version_key =
-      (SELECT x.metric_version_key FROM {core}metric_version AS x
-       WHERE x.metric_id = d.metric_id
-         AND (x.valid_from < d.valid_from OR (x.valid_from = d.valid_from AND x.version < d.version))
-       ORDER BY x.valid_from DESC, x.version DESC LIMIT 1)""",
-)  # fmt: skip
+      (SELECT y.metric_version_key FROM {core}metric_version AS y
+       WHERE y.metric_id = x.metric_id AND y.version < x.version
+       ORDER BY y.version DESC, y.metric_version_key DESC LIMIT 1)""",
+)
 
 METRIC_TREE = View(
     "metric_tree",

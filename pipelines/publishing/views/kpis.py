@@ -170,7 +170,8 @@ KPI_LATEST = View(
         ("same_period_last_year", "v.same_period_last_year", "value of the same period a year before"),
         ("value_state", "COALESCE(v.value_state, 'no_data')",
             "final, provisional (still changing), no_data, insufficient_sample or blocked"),
-        ("state_reason", "CASE WHEN v.kpi_value_key IS NULL THEN 'nothing published yet' ELSE v.state_reason END",
+        ("state_reason", "CASE WHEN v.kpi_value_key IS NULL THEN COALESCE(blocked.reason, 'nothing published yet') "
+            "ELSE v.state_reason END",
             "why there is no value, or why it may still change"),
         ("is_blocked", "CASE WHEN blocked.metric_id IS NULL THEN FALSE ELSE TRUE END",
             "a check failed: new values are held back and the last good ones stay"),

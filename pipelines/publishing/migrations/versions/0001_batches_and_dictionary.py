@@ -244,7 +244,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "metric_version",
-        sa.Column("metric_version_key", types.SurrogateKey, autoincrement=True, nullable=False),
+        sa.Column("metric_version_key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("metric_id", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("definition", sa.Text(), nullable=False),
@@ -267,8 +267,8 @@ def upgrade() -> None:
         sa.Column("definition_hash", sa.Text(), nullable=False),
         sa.Column("change_type", sa.Text(), nullable=False),
         sa.Column("change_reason", sa.Text(), nullable=False),
-        sa.Column("proposed_by", sa.Text(), nullable=False),
-        sa.Column("approved_by", sa.Text(), nullable=False),
+        sa.Column("proposed_by", sa.Text(), nullable=True),
+        sa.Column("approved_by", sa.Text(), nullable=True),
         sa.Column("valid_from", sa.Date(), nullable=False),
         sa.Column("valid_to", sa.Date(), nullable=False),
         sa.Column("is_current", sa.Boolean(), nullable=False),
@@ -311,6 +311,29 @@ def upgrade() -> None:
         schema="kpi_core",
         postgresql_where=sa.text("is_current"),
         sqlite_where=sa.text("is_current"),
+    )
+    op.create_table(
+        "metric_change",
+        sa.Column("metric_id", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("change_type", sa.Text(), nullable=False),
+        sa.Column("change_date", sa.Date(), nullable=False),
+        sa.Column("change_reason", sa.Text(), nullable=False),
+        sa.Column("proposed_by", sa.Text(), nullable=False),
+        sa.Column("approved_by", sa.Text(), nullable=False),
+        sa.Column("restate_from", sa.Date(), nullable=True),
+        sa.CheckConstraint(
+            "change_type IN ('new', 'clarify', 'breaking', 'retire')",
+            name=op.f("ck_metric_change_change_type"),
+        ),
+        sa.CheckConstraint(
+            "approved_by <> proposed_by", name=op.f("ck_metric_change_approver_is_not_proposer")
+        ),
+        sa.ForeignKeyConstraint(
+            ["metric_id"], ["kpi_core.metric.metric_id"], name=op.f("fk_metric_change_metric_id")
+        ),
+        sa.PrimaryKeyConstraint("metric_id", "version", name=op.f("pk_metric_change")),
+        schema="kpi_core",
     )
     op.create_table(
         "segment",
@@ -482,6 +505,7 @@ def downgrade() -> None:
     op.drop_table("guardrail_pair", schema="kpi_core")
     op.drop_table("metric_edge", schema="kpi_core")
     op.drop_table("segment", schema="kpi_core")
+    op.drop_table("metric_change", schema="kpi_core")
     op.drop_table("metric_version", schema="kpi_core")
     op.drop_table("metric_audience", schema="kpi_core")
     op.drop_table("metric", schema="kpi_core")

@@ -18,7 +18,7 @@ def upgrade() -> None:
         "kpi_value",
         sa.Column("kpi_value_key", types.SurrogateKey, autoincrement=True, nullable=False),
         sa.Column("metric_id", sa.Text(), nullable=False),
-        sa.Column("metric_version_key", types.SurrogateKey, nullable=False),
+        sa.Column("metric_version_key", sa.BigInteger(), nullable=False),
         sa.Column("period_grain", sa.Text(), nullable=False),
         sa.Column("period_start", sa.Date(), nullable=False),
         sa.Column("period_end", sa.Date(), nullable=False),

@@ -1,0 +1,132 @@
+"""Temporary tables that a publication is staged in, and the fastest way into them on each engine.
+
+A stage belongs to one connection: no other publisher can see it, a crash leaves nothing behind, and on SQLite
+filling it does not take the write lock. PostgreSQL loads by COPY, SQLite by executemany in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from sqlalchemy import Column, Connection, MetaData, Table
+
+CHUNK_ROWS = 100_000
+
+
+def stage_like(table: Table, columns: Sequence[str], name: str | None = None) -> Table:
+    """A temporary table with some of a base table's columns, without its constraints."""
+    copies = [Column(column, table.c[column].type) for column in columns]
+    return Table(name or f"stage_{table.name}", MetaData(), *copies, prefixes=["TEMPORARY"])
+
+
+def create(connection: Connection, stage: Table) -> None:
+    """Make a stage, empty."""
+    drop(connection, stage)
+    stage.create(connection)
+
+
+def drop(connection: Connection, stage: Table) -> None:
+    """Take a stage away if it is there."""
+    prefix = "temp." if connection.dialect.name == "sqlite" else "pg_temp."
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {prefix}{stage.name}")
+
+
+def load_rows(connection: Connection, stage: Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Fill a stage with some rows, through the column types."""
+    listed = list(rows)
+    if listed:
+        connection.execute(stage.insert(), listed)
+
+
+def load_arrow(connection: Connection, stage: Table, frame: pa.Table) -> None:
+    """Fill a stage with many rows whose numbers are quantised already."""
+    if connection.dialect.name == "postgresql":
+        _copy(connection, stage, frame)
+    else:
+        _insert_many(connection, stage, frame)
+
+
+def _copy(connection: Connection, stage: Table, frame: pa.Table) -> None:
+    cursor = connection.connection.cursor()
+    listing = ", ".join(frame.column_names)
+    # Text is always quoted, NULL never: the empty text stays the empty text.
+    cursor.copy_expert(
+        f"COPY pg_temp.{stage.name} ({listing}) FROM STDIN WITH (FORMAT csv)", _CsvStream(frame)
+    )
+    cursor.close()
+    connection.exec_driver_sql(f"ANALYZE pg_temp.{stage.name}")
+
+
+class _CsvStream:
+    """A frame read as CSV, one chunk of rows in memory at a time."""
+
+    def __init__(self, frame: pa.Table) -> None:
+        self._chunks = _csv_chunks(frame)
+        self._buffer = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; empty at the end."""
+        if not self._buffer:
+            self._buffer = memoryview(next(self._chunks, b""))
+        taken = self._buffer[:size] if size >= 0 else self._buffer
+        self._buffer = self._buffer[len(taken) :]
+        return bytes(taken)
+
+
+def _csv_chunks(frame: pa.Table) -> Iterator[bytes]:
+    options = pyarrow.csv.WriteOptions(include_header=False)
+    plain = pa.schema(
+        [
+            (field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
+            for field in frame.schema
+        ]
+    )
+    for start in range(0, frame.num_rows, CHUNK_ROWS):
+        sink = pa.BufferOutputStream()
+        pyarrow.csv.write_csv(frame.slice(start, CHUNK_ROWS).cast(plain), sink, options)
+        yield sink.getvalue().to_pybytes()
+
+
+def _insert_many(connection: Connection, stage: Table, frame: pa.Table) -> None:
+    cursor = connection.connection.cursor()
+    listing, marks = ", ".join(frame.column_names), ", ".join("?" * frame.num_columns)
+    statement = f"INSERT INTO temp.{stage.name} ({listing}) VALUES ({marks})"
+    for start in range(0, frame.num_rows, CHUNK_ROWS):
+        chunk = frame.slice(start, CHUNK_ROWS)
+        rows = zip(*(python_values(column) for column in chunk.columns), strict=True)
+        cursor.executemany(statement, rows)  # type: ignore[arg-type]  # sqlite3 takes any iterable
+    cursor.close()
+
+
+def python_values(column: pa.ChunkedArray) -> list[Any]:
+    """A column as SQLite takes it: text, float, int, ISO days, None. Vectorised; distinct texts are made
+    once."""
+    if column.num_chunks != 1:
+        column = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
+        merged = column.combine_chunks()
+        array = merged if isinstance(merged, pa.Array) else merged.chunk(0)
+    else:
+        array = column.chunk(0)
+    if pa.types.is_dictionary(array.type):
+        lookup = np.array([*array.dictionary.to_pylist(), None], object)
+        codes = array.indices.fill_null(len(lookup) - 1).to_numpy(zero_copy_only=False)
+        return list(lookup[codes])
+    if pa.types.is_date(array.type):
+        days = array.cast(pa.int32()).to_numpy(zero_copy_only=False)
+        if not len(days):
+            return []
+        first = int(days.min())
+        lookup = np.arange(first, int(days.max()) + 1).astype("datetime64[D]").astype(str).astype(object)
+        return list(lookup[days - first])
+    values = array.fill_null(0).to_numpy(zero_copy_only=False)
+    if not array.null_count:
+        return list(values.tolist())
+    if array.null_count == len(array):
+        return [None] * len(array)
+    objects = values.astype(object)
+    objects[np.asarray(array.is_null())] = None
+    return list(objects.tolist())
