@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from connectors.raw_store import Manifest, RawStore, StreamId
+from connectors.raw_store import LARGEST_LINE, Manifest, RawStore, StreamId
 
 MEMORY = "256MB"
 BATCH = 10_000
@@ -150,7 +150,7 @@ def lines_of(files: Sequence[str], columns: Sequence[str]) -> str:
     names = ", ".join(quoted(file) for file in files)
     return (
         f"read_json([{names}], format = 'newline_delimited', columns = {{{types}}},"
-        " compression = 'zstd', maximum_object_size = 268435456,"
+        f" compression = 'zstd', maximum_object_size = {LARGEST_LINE},"
         " hive_partitioning = true, hive_types = {'load_id': 'VARCHAR'})"
     )
 

@@ -20,6 +20,7 @@ import orjson
 
 from connectors.contract import Contract, PathSegments, Personal, parse_path, path_text, value_at
 from connectors.errors import ConfigurationError, ContractError, GarbledAnswer
+from connectors.raw_store import LARGEST_LINE
 from connectors.secret import Secret
 from connectors.stream import EPOCH, Cursor, CursorKind, DeleteKind, Page, Record, Stream
 
@@ -122,9 +123,10 @@ class Landing:
         seen, tree = self.seen, self._tree
         dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         lines = []
-        for record in page.records:
+        for position, record in enumerate(page.records):
             data = self._project(record, tree)
-            if not data:
+            reason = page.refused.get(position, "") if page.refused else ""
+            if not data and not reason:
                 raise GarbledAnswer(
                     "an object without a single declared field stands where a record belongs",
                     place=f"page {number}",
@@ -150,18 +152,27 @@ class Landing:
             }
             if self._parent is not None:
                 line["parent"] = _text(value_at(data, self._parent))
-            if key is None:
-                line["refused"] = "no key"
+            if key is None or reason:
+                line["refused"] = reason or "no key"
                 seen.refused += 1
             elif self._cursor is not None and not in_future:
                 self._note_cursor(key, cursor)
             line["data"] = data
             seen.rows += 1
             seen.deleted += deleted
-            if self._unseen and (seen.rows < SAMPLE_AFTER or seen.rows % SAMPLE_EVERY == 0):
+            if self._unseen and not reason and (seen.rows < SAMPLE_AFTER or seen.rows % SAMPLE_EVERY == 0):
                 self._look_for_missing(record)
-            lines.append(dumps(line, option=newline))
+            text = dumps(line, option=newline)
+            if len(text) >= LARGEST_LINE:
+                text = self._too_large(line)
+            lines.append(text)
         return lines
+
+    def _too_large(self, line: dict[str, Any]) -> bytes:
+        """A record that no reader could hold: only its key lands, and it is quarantined."""
+        self.seen.refused += "refused" not in line
+        line.update(data={}, refused=f"the record is larger than {LARGEST_LINE >> 20} MiB")
+        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
     def tombstone(
         self, key: str, parent: str | None, cursor: str, data: bytes, fetched_at: datetime

@@ -217,7 +217,7 @@ class _Load:
             options=self.stream.options,
             resume=resume,
             parents=parents,
-            carry=self.tally.carry if self.plan.mode == "incremental" else None,
+            carry=None if self.plan.mode == "full" else self.tally.carry,
             now=self.plan.started_at,
         )
 
@@ -245,7 +245,7 @@ class _Load:
             self._bury_checked(self._known().alive_but_not_landed())
         if self.tally.gone:
             self._bury(sorted(set(self.tally.gone)))
-        if self.stream.parent:
+        if self.stream.parent_field:
             self._bury_children()
 
     def _deletes_due(self) -> bool:
@@ -287,8 +287,8 @@ class _Load:
         self.tally.capped = partial
         if partial:
             self.warnings.append(
-                f"{len(partial)} of {len(self.tally.children)} {self.stream.parent} came without all their"
-                f" {self.stream.name}: what was known of them is kept"
+                f"{len(partial)} of {len(self.tally.children)} {self.stream.parent or 'files'} came without all"
+                f" their {self.stream.name}: what was known of them is kept"
             )
         if self.stream.deletes.kind is DeleteKind.WITH_PARENT and not known.is_empty:
             self._bury(known.alive_but_not_landed(whole))
@@ -402,7 +402,7 @@ class _Load:
         if seen.without_cursor and self.stream.cursor:
             self.warnings.append(f"{seen.without_cursor} rows carry no readable {self.stream.cursor.field}")
         if seen.refused:
-            self.warnings.append(f"{seen.refused} records without a key were quarantined")
+            self.warnings.append(f"{seen.refused} records that cannot be read were quarantined")
 
     def _traffic(self) -> Traffic:
         """What the client did for this load."""

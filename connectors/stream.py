@@ -77,6 +77,7 @@ class Page:
             ends; None where it does not say.
         capped: parents of which the vendor returned only a part.
         carry: the vendor's own cursor, to be handed to the next load (it outlives this one).
+        refused: positions of records that cannot be read, with the reason; they land, and are quarantined.
     """
 
     body: bytes
@@ -88,6 +89,7 @@ class Page:
     children: Mapping[str, int | None] = field(default_factory=dict)
     capped: Sequence[str] = ()
     carry: Checkpoint | None = None
+    refused: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,7 @@ class Stream:
         overlap: how far before the watermark a window begins, so that late rows are not lost.
         deletes: how rows vanish.
         parent: for a child stream, the stream whose changed records say what to read again, whole.
-        parent_field: for a child stream, the path of the parent's key in a child record.
+        parent_field: the path of the key of what a record is a part of: its parent, or its file.
         exact_total: the vendor's total counts the rows of this listing; fewer rows are an error.
         resumable: a reading can go on from a checkpoint after the process died.
         options: options that its paths and requests use, with defaults.
@@ -302,8 +304,8 @@ class Stream:
     def __post_init__(self) -> None:
         if (self.request is None) == (self.reader is None):
             raise ContractError(f"stream {self.name!r} needs either a request or a reader")
-        if bool(self.parent) != bool(self.parent_field):
-            raise ContractError(f"child stream {self.name!r} needs both parent and parent_field")
+        if self.parent and not self.parent_field:
+            raise ContractError(f"child stream {self.name!r} needs a parent_field")
 
     @property
     def key_paths(self) -> tuple[PathSegments, ...]:

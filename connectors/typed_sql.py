@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from connectors.contract import Column, ColumnType, Contract, Format, PathSegments, parse_path
 from connectors.known_keys import quoted
+from connectors.raw_store import LARGEST_LINE
 from connectors.values import FALSE, TRUE
 
 NUMBER = r"-?[0-9]{1,30}(\.[0-9]{1,30})?"
@@ -26,7 +27,6 @@ LINE = {
     "deleted": "BOOLEAN",
     "refused": "VARCHAR",
 }
-LARGEST_LINE = 256 << 20
 EPOCHS: dict[str, tuple[int, int]] = {
     Format.EPOCH_SECONDS: (253_402_300_799, 1_000_000),
     Format.EPOCH_MILLIS: (253_402_300_799_999, 1_000),
@@ -236,7 +236,7 @@ def _sure_instant(column: Column, raw: str, value: str) -> str:
     if column.zone == "UTC":
         # Without an offset the session's zone counts, which is UTC.
         offset = f"{offset} OR length({raw}) BETWEEN 19 AND 26"
-    shape = f"length({raw}) BETWEEN 19 AND 32 AND substr({raw}, 11, 1) = 'T' AND substr({raw}, 12, 2) <> '24'"
+    shape = f"length({raw}) BETWEEN 19 AND 32 AND substr({raw}, 11, 1) IN ('T', ' ') AND substr({raw}, 12, 2) <> '24'"
     return f"{value} IS NOT NULL AND {shape} AND ({offset})"
 
 
