@@ -212,7 +212,7 @@ def _fast_piece(rows: pa.Table, manifest: Manifest, contract: Contract) -> pa.Ta
         "_load_id": pa.repeat(manifest.load_id, rows.num_rows),
         "_extra": rows["extra"],
     }
-    arrays = [rows[column.name].cast(arrow_type(column)) for column in contract.typed_columns]
+    arrays = [rows[f"v{i}"].cast(arrow_type(column)) for i, column in enumerate(contract.typed_columns)]
     arrays += [own[name] for name in LINE_SCHEMA.names]
     return pa.table(arrays, schema=typed_schema(contract))
 

@@ -75,7 +75,8 @@ def fast_sql(contract: Contract, files: Sequence[str], unknown: Sequence[str]) -
     typed = ", ".join(f"{_cast(c, f'r{i}')} AS v{i}" for i, c in enumerate(columns))
     checks = " AND ".join([*_checks(columns), *(f"k{i}" for i, _ in _containers(tree, columns))]) or "true"
     containers = "".join(f", {sql} AS k{i}" for i, sql in _containers(tree, columns))
-    values = ", ".join(f"v{i} AS {name_sql(c.name)}" for i, c in enumerate(columns))
+    # Not by their own names: a column may be called `key`, as the line's own is.
+    values = ", ".join(f"v{i}" for i in range(len(columns)))
     line = ", ".join(LINE)
     return (
         f"SELECT {line}, {values}, extra, coalesce(({checks}), false) AND refused IS NULL AS ok FROM ("
