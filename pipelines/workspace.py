@@ -5,6 +5,7 @@
 | VITALS_HOME | folder of raw store, state, warehouse, report | `.vitals` |
 | VITALS_CATALOGUE | folder of the metric dictionary | the shipped catalogue |
 | VITALS_SOURCES | folder with one YAML per source instance | `$VITALS_HOME/sources` |
+| VITALS_STAGING | further folders of staging models, before or in place of the shipped ones | – |
 | VITALS_WAREHOUSE_URL | warehouse | `duckdb:///$VITALS_HOME/warehouse.duckdb` |
 | VITALS_REPORTING_URL | reporting database, any SQLAlchemy URL | `sqlite:///$VITALS_HOME/reporting.db` |
 | VITALS_REPORT | folder of the report pages | `$VITALS_HOME/report` |
@@ -15,11 +16,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import definitions
+import pipelines.staging
 
 Clock = Callable[[], datetime]
 
@@ -35,6 +37,7 @@ class Workspace:
     home: Path
     catalogue: Path
     sources: Path
+    staging: tuple[Path, ...]
     warehouse_url: str
     reporting_url: str = field(repr=False)
     report: Path
@@ -54,6 +57,10 @@ class Workspace:
         """The injected clock's instant, timezone-aware UTC."""
         return self.clock()
 
+    def at(self, clock: Clock) -> Workspace:
+        """The same installation with another clock."""
+        return replace(self, clock=clock)
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Workspace:
         """Read the variables of the table above.
@@ -67,6 +74,10 @@ class Workspace:
             home=home,
             catalogue=Path(env.get("VITALS_CATALOGUE") or Path(definitions.__file__).parent / "catalogue"),
             sources=Path(env.get("VITALS_SOURCES") or home / "sources"),
+            staging=(
+                Path(pipelines.staging.__file__).parent / "models",
+                *(Path(folder) for folder in env.get("VITALS_STAGING", "").split(os.pathsep) if folder),
+            ),
             warehouse_url=env.get("VITALS_WAREHOUSE_URL") or f"duckdb:///{home / 'warehouse.duckdb'}",
             reporting_url=env.get("VITALS_REPORTING_URL") or f"sqlite:///{home / 'reporting.db'}",
             report=Path(env.get("VITALS_REPORT") or home / "report"),

@@ -55,6 +55,9 @@ class Warehouse(Protocol):
     def write(self, table: str, rows: pa.Table) -> int:
         """Replace `table` by `rows`; returns how many there are."""
 
+    def append(self, table: str, rows: pa.Table) -> int:
+        """Add `rows` to `table`, which is created if absent; returns how many were added."""
+
     def transaction(self) -> AbstractContextManager[None]:
         """Everything inside is committed together, or not at all."""
 

@@ -1,0 +1,101 @@
+"""What is made of the values: key results, anomalies, the publication, the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from pipelines.assets.specs import (
+    ANOMALIES,
+    KEY_RESULTS,
+    KPI_VALUES,
+    PUBLISHED,
+    PUBLISHED_TABLES,
+    REPORT,
+)
+from pipelines.installation import Installation
+from pipelines.steps.detect import detect
+from pipelines.steps.publication import publish_run
+from pipelines.steps.report import report
+from pipelines.steps.score import score
+from pipelines.warehouse import open_warehouse
+
+
+def outcome_assets() -> list[dg.AssetsDefinition]:
+    """Everything after the values; small enough that each is one asset."""
+
+    @dg.asset(
+        key=KEY_RESULTS,
+        deps=[KPI_VALUES],
+        group_name="okrs",
+        kinds={"python"},
+        pool="warehouse",
+        description="Score, pace and forecast of every key result of the open cycles, and their roll-up.",
+    )
+    def key_results(installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult[Any]:
+        with open_warehouse(installation.workspace.warehouse_url) as warehouse:
+            scored = score(installation, warehouse)
+        return dg.MaterializeResult(
+            metadata={
+                "key_results": scored.key_results,
+                "objectives": scored.objectives,
+                "bands": dg.MetadataValue.json(scored.bands),
+            }
+        )
+
+    @dg.asset(
+        key=ANOMALIES,
+        deps=[KPI_VALUES],
+        group_name="anomalies",
+        kinds={"numpy"},
+        pool="warehouse",
+        description="Flags where a final value left its expected range, with kind, severity and root cause.",
+    )
+    def anomalies(installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult[Any]:
+        with open_warehouse(installation.workspace.warehouse_url) as warehouse:
+            found = detect(installation, warehouse)
+        return dg.MaterializeResult(
+            metadata={"open": found.open, "series": found.series, "kinds": dg.MetadataValue.json(found.kinds)}
+        )
+
+    @dg.multi_asset(
+        name="publish",
+        specs=[
+            dg.AssetSpec(
+                dg.AssetKey([PUBLISHED, name]),
+                deps=[KPI_VALUES, KEY_RESULTS, ANOMALIES],
+                group_name="published",
+                kinds={"sqlalchemy", "view"},
+                description=description,
+            )
+            for name, description in PUBLISHED_TABLES.items()
+        ],
+        pool="publisher",
+        description="Stages everything in the reporting database, audits it, and publishes it in one transaction.",
+    )
+    def publish(
+        context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        with open_warehouse(installation.workspace.warehouse_url) as warehouse:
+            published = publish_run(installation, warehouse, run_id=context.run_id)
+        for name in PUBLISHED_TABLES:
+            yield dg.MaterializeResult(
+                asset_key=dg.AssetKey([PUBLISHED, name]), metadata=published.facts_of(name)
+            )
+
+    @dg.asset(
+        key=REPORT,
+        deps=[dg.AssetKey([PUBLISHED, name]) for name in PUBLISHED_TABLES],
+        group_name="report",
+        kinds={"html"},
+        description="The pages people read, built from the published views.",
+    )
+    def report_pages(installation: dg.ResourceParam[Installation]) -> dg.MaterializeResult[Any]:
+        built = report(installation)
+        return dg.MaterializeResult(
+            metadata={"pages": built.pages, "home": dg.MetadataValue.path(str(built.home))}
+        )
+
+    return [key_results, anomalies, publish, report_pages]

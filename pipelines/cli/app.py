@@ -1,0 +1,38 @@
+"""The `vitals` command: assembly of its subcommands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from connectors.errors import ConnectorError
+from definitions.errors import DefinitionsError
+from pipelines.cli import demo, run
+from pipelines.cli.output import Exit, errors
+from pipelines.publishing.errors import PublishingError
+from pipelines.staging import StagingError
+from pipelines.warehouse import WarehouseError
+from pipelines.workspace import WorkspaceError
+
+app = typer.Typer(
+    name="vitals",
+    help="A fitness tracker for an organisation: governed KPIs and OKRs, published every day.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+run.register(app)
+demo.register(app)
+
+
+def main() -> None:
+    """Run the command line; expected failures end in a message and an exit code, never in a trace."""
+    try:
+        app()
+    except (DefinitionsError, StagingError, WorkspaceError, WarehouseError, PublishingError) as error:
+        errors.print(f"[bold red]✗[/bold red] {error}", markup=True, soft_wrap=True)
+        sys.exit(Exit.CONFIGURATION)
+    except ConnectorError as error:
+        errors.print(f"[bold red]✗[/bold red] {error}", soft_wrap=True)
+        sys.exit(Exit.SOURCE)

@@ -1,0 +1,71 @@
+"""How the command line speaks: tables for people, JSON for programs, and errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    FOUND = 1
+    USAGE = 2
+    CONFIGURATION = 3
+    SOURCE = 4
+    RUN_FAILED = 5
+
+
+def show(
+    rows: Sequence[Mapping[str, Any]], *, title: str = "", as_json: bool = False, empty: str = "nothing to show"
+) -> None:
+    """Print rows as a table, or as JSON lines' array for programs."""
+    if as_json:
+        print(json.dumps(list(rows), default=plain, ensure_ascii=False, indent=2))
+        return
+    if not rows:
+        console.print(f"[dim]{empty}[/dim]")
+        return
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for name in rows[0]:
+        numeric = all(isinstance(row.get(name), int | float | Decimal | None) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell(row.get(name)) for name in rows[0]))
+    console.print(table)
+
+
+def plain(value: object) -> object:
+    """What JSON cannot say by itself."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Iterable):
+        return list(value)
+    return str(value)
+
+
+def cell(value: object) -> str:
+    """A value as a table cell; unknown is a dash, never an empty space."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float | Decimal):
+        text = f"{value:,.4f}".rstrip("0").rstrip(".")
+        return text or "0"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)

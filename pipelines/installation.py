@@ -1,0 +1,55 @@
+"""One installation, loaded: its workspace, its dictionary, its sources and its staging models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from definitions import load_catalogue
+from definitions.model import Catalogue
+from definitions.versions import definition_hashes
+from pipelines.staging import Model, load_models
+from pipelines.staging.build import neutral_tables
+from pipelines.staging.files import file_models
+from pipelines.steps.sources import SourceInstance, load_sources
+from pipelines.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What every step is handed.
+
+    Attributes:
+        workspace: folders, databases, clock.
+        catalogue: the metric dictionary.
+        sources: the configured source instances.
+        models: the staging models that these sources can feed, in order of building.
+    """
+
+    workspace: Workspace
+    catalogue: Catalogue
+    sources: tuple[SourceInstance, ...]
+    models: tuple[Model, ...]
+
+    @classmethod
+    def load(cls, workspace: Workspace) -> Installation:
+        """Read everything the workspace points to.
+
+        Raises:
+            CatalogueError: the dictionary is broken; holds every problem with file, line and column.
+            ConnectorError: a source instance is.
+            StagingError: a staging model is.
+        """
+        catalogue = load_catalogue(workspace.catalogue)
+        sources = load_sources(workspace)
+        tables = neutral_tables(catalogue)
+        shipped = load_models({source.system for source in sources}, workspace.staging)
+        # A model of a table that the dictionary does not know would build what nobody reads.
+        models = tuple(model for model in shipped if model.table in tables)
+        return cls(workspace, catalogue, sources, (*file_models(sources, catalogue), *models))
+
+    @cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """Definition hash of every metric."""
+        return definition_hashes(self.catalogue)

@@ -1,0 +1,154 @@
+"""Running a job in this process, on the installation's own Dagster instance, so that the run shows in the UI."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+from dagster import DagsterEvent
+
+from pipelines.definitions import build_definitions
+from pipelines.installation import Installation
+from pipelines.jobs import DAILY
+
+INSTANCE_SETTINGS = """\
+# One instance for the command line and the UI. What it costs and why: docs/decisions/orchestration.md
+telemetry:
+  enabled: false
+concurrency:
+  pools:
+    default_limit: 1
+    granularity: op
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
+"""
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        run_id: as the UI shows it.
+        succeeded: everything ran and nothing was held back as a whole.
+        seconds: wall time.
+        failures: step and message of what failed.
+    """
+
+    run_id: str
+    succeeded: bool
+    seconds: float
+    failures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class StepNews:
+    """Something a person watching a run wants to know: a step began, ended, failed, or left an asset."""
+
+    kind: str
+    step: str
+    message: str = ""
+    asset: str = ""
+
+
+@contextmanager
+def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of an installation, in `<home>/dagster`; made on first use."""
+    folder = home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "dagster.yaml"
+    if not settings.exists():
+        settings.write_text(INSTANCE_SETTINGS, encoding="utf-8")
+    # Dagster finds its instance by this variable, also in the processes it starts.
+    os.environ["DAGSTER_HOME"] = str(folder)
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield instance
+
+
+def run_job(
+    installation: Installation,
+    instance: dg.DagsterInstance,
+    *,
+    job: str = DAILY,
+    assets: list[str] | None = None,
+    watch: Callable[[StepNews], None] | None = None,
+) -> RunOutcome:
+    """Run `job` (or only the named assets of it) in this process.
+
+    Args:
+        installation: what to run.
+        instance: where the run is recorded.
+        job: name of the job.
+        assets: asset keys such as `kpi/win_rate`; None runs all.
+        watch: told of each step as it begins and ends.
+    """
+    definitions = build_definitions(installation)
+    chosen = definitions.resolve_job_def(job)
+    started = time.monotonic()
+    run_id = dg_run_id()
+    failures: list[tuple[str, str]] = []
+
+    def listen(entry: dg.EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None:
+            return
+        news = _news(event)
+        if news and news.kind == "failed":
+            failures.append((news.step, news.message))
+        if news and watch:
+            watch(news)
+
+    instance.add_event_listener(run_id, listen)
+    result = chosen.execute_in_process(
+        instance=instance,
+        run_id=run_id,
+        raise_on_error=False,
+        asset_selection=[dg.AssetKey(name.split("/")) for name in assets] if assets else None,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    return RunOutcome(
+        run_id=run_id,
+        succeeded=result.success,
+        seconds=time.monotonic() - started,
+        failures=tuple(failures),
+    )
+
+
+def dg_run_id() -> str:
+    """A new run id in Dagster's own form."""
+    from dagster._core.utils import make_new_run_id
+
+    return make_new_run_id()
+
+
+def _news(event: DagsterEvent) -> StepNews | None:
+    step = event.step_key or ""
+    if event.is_step_start:
+        return StepNews("started", step)
+    if event.is_step_success:
+        return StepNews("ended", step)
+    if event.is_step_failure:
+        error = event.step_failure_data.error
+        message = event.step_failure_data.user_failure_data
+        text = (message.description if message else None) or (_deepest(error) if error else "failed")
+        return StepNews("failed", step, text or "failed")
+    if event.is_step_materialization and event.asset_key:
+        return StepNews("made", step, asset=event.asset_key.to_user_string())
+    return None
+
+
+def _deepest(error: object) -> str:
+    """The message of the innermost cause: what a person can act on, without Dagster's wrapping."""
+    while getattr(error, "cause", None) is not None:
+        error = error.cause  # type: ignore[attr-defined]
+    return str(getattr(error, "message", error)).strip()

@@ -1,0 +1,80 @@
+"""Colouring and checking the values: target, status and trend for every row, then the checks of the quality room."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines import handover
+from pipelines.installation import Installation
+from pipelines.okr.status import apply_status
+from pipelines.steps.compute import VALUES
+from pipelines.steps.freshness import data_through
+from pipelines.warehouse import Warehouse
+from quality import CheckResult, run_value_checks
+
+COLOURED = "vitals.kpi_coloured"
+LAST_GOOD = "vitals.kpi_last_good"
+VALUE_CHECKS = "value_checks"
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """The checked frame: how many rows, in which states, with which results."""
+
+    rows: int
+    states: dict[str, int]
+    checks: tuple[CheckResult, ...]
+
+
+def assess_values(installation: Installation, warehouse: Warehouse) -> Assessed:
+    """Add status to the computed values, check them, and leave both for the steps that follow."""
+    catalogue, as_of = installation.catalogue, last_complete_day(installation)
+    values = computed_values(installation, warehouse)
+    coloured = apply_status(catalogue, values, as_of, data_through=data_through(installation, as_of))
+    previous = warehouse.query(f"SELECT * FROM {LAST_GOOD}") if warehouse.exists(LAST_GOOD) else None
+    checks = run_value_checks(catalogue, coloured, previous=previous, now=installation.workspace.now())
+    with warehouse.transaction():
+        warehouse.write(COLOURED, coloured)
+        handover.leave(warehouse, VALUE_CHECKS, CheckResult, checks)
+    states = Counter(values.column("value_state").to_pylist())
+    return Assessed(coloured.num_rows, dict(sorted(states.items())), tuple(checks))
+
+
+def last_complete_day(installation: Installation) -> date:
+    """Yesterday in the company's zone: the last day that is over."""
+    calendar = installation.catalogue.calendars.get("company")
+    zone = ZoneInfo(calendar.time_zone if calendar else "UTC")
+    return installation.workspace.now().astimezone(zone).date() - timedelta(days=1)
+
+
+def computed_values(installation: Installation, warehouse: Warehouse) -> pa.Table:
+    """The values of every metric that is still in the dictionary, in a fixed order."""
+    values = warehouse.query(
+        f"SELECT * FROM {VALUES}"
+        " ORDER BY metric, grain, segment_dimension, segment_value, period_start"
+    )
+    known = pa.array(sorted(installation.catalogue.metrics), pa.string())
+    return values.filter(pc.is_in(values.column("metric"), value_set=known))
+
+
+def coloured_values(warehouse: Warehouse) -> pa.Table:
+    """The frame that `assess_values` left."""
+    return warehouse.query(
+        f"SELECT * FROM {COLOURED} ORDER BY metric, grain, segment_dimension, segment_value, period_start"
+    )
+
+
+def value_checks(warehouse: Warehouse) -> tuple[CheckResult, ...]:
+    """The results that `assess_values` left."""
+    return handover.take(warehouse, VALUE_CHECKS, CheckResult)
+
+
+def keep_as_good(warehouse: Warehouse) -> None:
+    """Remember the frame as the one of the last good run, for volume and drift."""
+    warehouse.replace(LAST_GOOD, f"SELECT * FROM {COLOURED}")

@@ -1,0 +1,153 @@
+"""From the raw store to the neutral tables: typed rows by upsert, then one rebuild, then the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import pyarrow as pa
+
+from connectors.raw_store import RawStore
+from connectors.runtime import Runtime
+from connectors.stream import Stream
+from connectors.typed import MERGE_KEYS, NEWEST_BY, empty_table, read_loads
+from pipelines import handover
+from pipelines.installation import Installation
+from pipelines.publishing.records import FreshnessRow
+from pipelines.staging import StagedTable, build_staging
+from pipelines.steps.freshness import freshness
+from pipelines.steps.sources import SourceInstance
+from pipelines.warehouse import Warehouse
+from quality import CheckResult, run_staging_checks
+
+LOADS = "vitals.loads"
+QUARANTINE = "vitals.quarantine"
+ROW_COUNTS = "vitals.row_counts"
+STAGING_CHECKS = "staging_checks"
+FRESHNESS = "freshness"
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What became of the new loads of one stream.
+
+    Attributes:
+        table: the typed table.
+        loads: how many loads were read.
+        rows: lines offered to the upsert.
+        written: rows that are new or newer than what the table had.
+        quarantined: lines that broke the contract; they are kept with their reasons.
+    """
+
+    table: str
+    loads: int
+    rows: int
+    written: int
+    quarantined: int
+
+    @property
+    def summary(self) -> str:
+        """One line for the log."""
+        broken = f", {self.quarantined} quarantined" if self.quarantined else ""
+        return f"{self.table}: {self.written} of {self.rows} rows new or changed in {self.loads} loads{broken}"
+
+
+def land(installation: Installation, warehouse: Warehouse) -> Iterator[Landed]:
+    """Read every load that the warehouse has not seen into the typed tables.
+
+    Each load is one transaction together with the note that it was read: a process that dies in between reads it
+    again, and the upsert makes nothing of it double.
+    """
+    workspace = installation.workspace
+    store = RawStore(workspace.raw_store, Runtime(clock=workspace.clock))
+    _prepare(warehouse)
+    for source in installation.sources:
+        for stream in source.streams:
+            yield _land(warehouse, store, source, stream)
+
+
+def _land(warehouse: Warehouse, store: RawStore, source: SourceInstance, stream: Stream) -> Landed:
+    table = source.typed_table(stream.name)
+    place = (source.system, source.config.account, stream.name)
+    if not warehouse.exists(table):
+        warehouse.write(table, empty_table(stream.contract))
+    loads = rows = written = quarantined = 0
+    batches = read_loads(store, source.config, stream, _last_load(warehouse, place))
+    for load_id, pieces in groupby(batches, key=lambda batch: batch.load_id):
+        with warehouse.transaction():
+            for piece in pieces:
+                result = warehouse.merge(table, piece.table, MERGE_KEYS, NEWEST_BY)
+                rows += result.offered
+                written += result.written
+                if piece.quarantine.num_rows:
+                    warehouse.append(QUARANTINE, piece.quarantine)
+                    quarantined += piece.quarantine.num_rows
+            _note(warehouse, place, load_id)
+        loads += 1
+    return Landed(table, loads, rows, written, quarantined)
+
+
+def _prepare(warehouse: Warehouse) -> None:
+    if not warehouse.exists(LOADS):
+        names = ("system", "account", "stream", "load_id")
+        warehouse.write(LOADS, pa.table({name: pa.array([], pa.string()) for name in names}))
+
+
+def _last_load(warehouse: Warehouse, place: tuple[str, str, str]) -> str:
+    found = warehouse.query(
+        f"SELECT max(load_id) AS load_id FROM {LOADS} WHERE system = ? AND account = ? AND stream = ?", place
+    )
+    return found.column("load_id")[0].as_py() or ""
+
+
+def _note(warehouse: Warehouse, place: tuple[str, str, str], load_id: str) -> None:
+    warehouse.execute(f"INSERT INTO {LOADS} VALUES (?, ?, ?, ?)", (*place, load_id))
+
+
+def stage(installation: Installation, warehouse: Warehouse) -> list[StagedTable]:
+    """Rebuild the neutral tables from the typed ones."""
+    return build_staging(warehouse, installation.catalogue, installation.models)
+
+
+def check_staging(installation: Installation, warehouse: Warehouse) -> list[CheckResult]:
+    """Check the neutral tables that have a source, and how their loads went; leaves results for the publication.
+
+    The row counts of a run without a blocking failure are the measure of the next run's volume.
+    """
+    now = installation.workspace.now()
+    known = freshness(installation)
+    fed = {state.asset for state in known.states}
+    results = run_staging_checks(
+        installation.catalogue,
+        warehouse.query,
+        row_counts=_row_counts(warehouse),
+        now=now,
+        dialect=warehouse.dialect,
+        tables=fed,
+    )
+    results = [*results, *known.checks]
+    if not any(result.is_error for result in results):
+        _note_row_counts(warehouse, sorted(fed))
+    handover.leave(warehouse, STAGING_CHECKS, CheckResult, results)
+    handover.leave(warehouse, FRESHNESS, FreshnessRow, known.rows)
+    return results
+
+
+def staging_checks(warehouse: Warehouse) -> tuple[CheckResult, ...]:
+    """The results that `check_staging` left."""
+    return handover.take(warehouse, STAGING_CHECKS, CheckResult)
+
+
+def _row_counts(warehouse: Warehouse) -> dict[str, int] | None:
+    if not warehouse.exists(ROW_COUNTS):
+        return None
+    rows = warehouse.query(f"SELECT name, rows FROM {ROW_COUNTS}").to_pylist()
+    return {row["name"]: row["rows"] for row in rows}
+
+
+def _note_row_counts(warehouse: Warehouse, tables: list[str]) -> None:
+    counts = [warehouse.query(f"SELECT count(*) AS n FROM {table}").column("n")[0].as_py() for table in tables]
+    warehouse.write(ROW_COUNTS, pa.table({"name": pa.array(tables, pa.string()), "rows": pa.array(counts, pa.int64())}))
+
+
