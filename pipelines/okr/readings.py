@@ -157,23 +157,21 @@ def _weekly(rows: Sequence[Observation]) -> list[Observation]:
 
 
 def _to_date(book: SeriesBook, metric: Metric, segment: Segment, window: Window) -> tuple[Point, ...]:
-    """What the value was at the end of each week of the cycle, built from its days (or weeks)."""
-    at = next((g for g in (Grain.DAY, Grain.WEEK) if book.has(metric.name, g, segment)), None)
+    """What the value was at the end of each week of the cycle, built up from its days (or else its weeks)."""
+    last = min(window.as_of, window.end)
+    at = next((grain for grain in (Grain.DAY, Grain.WEEK) if book.has(metric.name, grain, segment)), None)
     if at is None:
         return ()
-    rows = [
-        row
-        for row in book.of(metric.name, at, segment)
-        if window.start <= row.start and row.end <= min(window.as_of, window.end)
-    ]
+    rows = [row for row in book.of(metric.name, at, segment) if window.start <= row.start and row.end <= last]
+    ends = [row.end for row in rows]
+    if at == Grain.DAY:
+        ends = [window.start + timedelta(day) for day in range(6, (last - window.start).days + 1, 7)]
     points = []
-    week_end = window.start + timedelta(6)
-    while week_end <= window.as_of and week_end <= window.end:
-        so_far = [row for row in rows if row.end <= week_end]
+    for end in ends:
+        so_far = [row for row in rows if row.end <= end]
         value = _combined(metric, so_far)
         if value is not None:
-            points.append(Point(week_end, value, all(row.is_final for row in so_far)))
-        week_end += timedelta(7)
+            points.append(Point(end, value, all(row.is_final for row in so_far)))
     return tuple(points)
 
 
