@@ -1,7 +1,10 @@
-"""A fake Intercom (2.14): search of conversations, contacts and tickets, conversations with their parts, admins, teams.
+"""A fake Intercom (2.14): search of conversations, contacts and tickets, conversations with their parts, admins,
+teams.
 
-What it keeps of the vendor's habits: seconds everywhere; at most 150 a page; a search is late for new contacts and their
-time filters work by the day; only the 500 newest parts come with a conversation, beside the true count; deleted records
+What it keeps of the vendor's habits: seconds everywhere; at most 150 a page; a search is late for new contacts and
+their
+time filters work by the day; only the 500 newest parts come with a conversation, beside the true count; deleted
+records
 and merged contacts are a 404.
 """
 
@@ -25,7 +28,7 @@ from connectors.sandbox.traps import Traps
 SEARCH_PAGE, SEARCH_MOST = 20, 150
 PARTS_CAP = 500
 OPERATORS = ("=", "!=", "IN", "NIN", "<", "<=", ">", ">=", "~", "!~", "^", "$")
-VERSIONS = tuple(f"2.{minor}" for minor in range(16)) + ("Unstable",)
+VERSIONS = (*(f"2.{minor}" for minor in range(16)), "Unstable")
 
 
 class Intercom(Fake):
@@ -44,6 +47,10 @@ class Intercom(Fake):
     def access_token(self) -> str:
         """The app's token."""
         return f"{self.secret}-intercom-token"
+
+    def environment(self, url: str) -> dict[str, str]:
+        """URL and token."""
+        return {"INTERCOM_URL": url, "INTERCOM_ACCESS_TOKEN": self.access_token}
 
     def allows(self, request: Request) -> bool:
         """A bearer token, and an API version that exists where one is named."""
@@ -122,7 +129,9 @@ class Intercom(Fake):
         )
 
     def _write_parts(self, before: Record | None, after: Record, at: int) -> None:
-        """What the help desk writes by itself when a conversation's state is changed by hand: a part, and the counts."""
+        """What the help desk writes by itself when a conversation's state is changed by hand: a part, and the
+        counts.
+        """
         if before is not None and before.get("state") != after.get("state"):
             kind = {"closed": "close", "open": "open", "snoozed": "snoozed"}[after["state"]]
             self._append_part(after, kind, "admin", at)

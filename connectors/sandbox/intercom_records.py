@@ -1,4 +1,6 @@
-"""Conversations with parts, contacts and tickets of the sandbox company as Intercom 2.14 writes them; instants in seconds."""
+"""Conversations with parts, contacts and tickets of the sandbox company as Intercom 2.14 writes them; instants in
+seconds.
+"""
 
 from __future__ import annotations
 

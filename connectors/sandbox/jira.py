@@ -168,7 +168,7 @@ class JiraSearch(Fake):
                 instants, part, [jql.date_value(v, part.field, self.zone, self.now()) for v in part.values]
             )
         if part.field in ID_FIELDS and part.values:
-            numbers = [-1 if (found := self.issue_number(value)) is None else found for value in part.values]
+            numbers = [-1 if (known := self.issue_number(value)) is None else known for value in part.values]
             if part.operator in ("=", "in") and any(number < 0 for number in numbers):
                 raise BadRequest(
                     f"Issue does not exist or you do not have permission to see it: {part.values[0]}"
@@ -275,6 +275,10 @@ class JiraCloud(JiraSearch):
     def api_token(self) -> str:
         """The API user's token."""
         return f"{self.secret}-jira-token"
+
+    def environment(self, url: str) -> dict[str, str]:
+        """URL, user and token."""
+        return {"JIRA_URL": url, "JIRA_EMAIL": self.email, "JIRA_API_TOKEN": self.api_token}
 
     def allows(self, request: Request) -> bool:
         """Basic authentication with e-mail and token."""

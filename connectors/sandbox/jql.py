@@ -104,7 +104,7 @@ class _Parser:
 
     def search(self) -> Search:
         where: Part | None = None
-        if self._tokens and not (self._tokens[0][1].upper() == "ORDER"):
+        if self._tokens and self._tokens[0][1].upper() != "ORDER":
             where = self._or()
         order: list[tuple[str, bool]] = []
         if self._accept("ORDER", "BY"):
@@ -194,7 +194,8 @@ def date_value(text: str, field: str, zone: ZoneInfo, now: int) -> int:
         except ValueError:
             continue
     raise Malformed(
-        f"Date value '{text}' for field '{field}' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', 'yyyy-MM-dd HH:mm', "
+        f"Date value '{text}' for field '{field}' is invalid. Valid formats include: "
+        "'yyyy/MM/dd HH:mm', 'yyyy-MM-dd HH:mm', "
         "'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'."
     )
 

@@ -206,6 +206,10 @@ class Fake:
         """Headers of every answer, such as what is left of a quota."""
         return {}
 
+    def environment(self, url: str) -> dict[str, str]:
+        """The variables that tell a connector where the fake is and how to get in."""
+        raise NotImplementedError
+
     def fields_of(self, shelf: str, record: Record) -> Record:
         """The part of a record in which its schema's fields lie."""
         return record

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,15 @@ class Salesforce(Fake):
     def refresh_token(self) -> str:
         """The refresh token that is good now."""
         return self._refresh
+
+    def environment(self, url: str) -> dict[str, str]:
+        """URL, client and refresh token."""
+        return {
+            "SALESFORCE_URL": url,
+            "SALESFORCE_CLIENT_ID": self.client_id,
+            "SALESFORCE_CLIENT_SECRET": self.client_secret,
+            "SALESFORCE_REFRESH_TOKEN": self.refresh_token,
+        }
 
     def rules(self) -> Sequence[Rule]:
         """The routes."""
@@ -578,7 +587,7 @@ class Salesforce(Fake):
         )
 
 
-_COMPARE = {
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "=": lambda left, right: left == right,
     "!=": lambda left, right: left != right,
     "<": lambda left, right: left < right,

@@ -275,10 +275,10 @@ def _field_history(company: Company) -> Object:
     log = company.deals.log
     steps = log.steps(NEVER - 1)
     parts = [(log.first[:-1], np.full(log.size, NONE, dtype=np.int64))]
-    for code, name in enumerate(HISTORY_COLUMNS):
+    for index, name in enumerate(HISTORY_COLUMNS):
         column = log.state[name]
         moved = steps[column[steps] != column[steps - 1]]
-        parts.append((moved, np.full(moved.size, code, dtype=np.int64)))
+        parts.append((moved, np.full(moved.size, index, dtype=np.int64)))
     source = np.concatenate([part[0] for part in parts])
     code = np.concatenate([part[1] for part in parts])
     order = np.lexsort((code, log.at[source]))

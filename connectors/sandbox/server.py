@@ -40,7 +40,7 @@ class _TransportInScope(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        inner = self.app
+        inner: Any = self.app  # type: ignore[has-type]
 
         async def with_transport(scope: Any, receive: Any, send: Any) -> None:
             scope["transport"] = transport
