@@ -142,7 +142,7 @@ class _Load:
         task, now = self.task, self.task.runtime.clock()
         unfinished = task.store.open_load(task.id) if self.stream.resumable else None
         if unfinished is not None:
-            plan = Plan.from_json(unfinished.plan)
+            plan = Plan.from_json(unfinished.checkpoint["plan"])
             young = now - plan.started_at < timedelta(hours=task.settings.resume_hours)
             if plan.config_hash == task.config_hash and young:
                 writer = task.store.resume(task.id, unfinished)
@@ -158,7 +158,7 @@ class _Load:
             settings=task.settings,
             parents_upto=task.store.last_load_id(parent) if parent else "",
         )
-        return plan, task.store.begin(task.id, plan.as_json()), None
+        return plan, task.store.begin(task.id), None
 
     def _new_landing(self) -> Landing:
         return Landing(
@@ -225,8 +225,9 @@ class _Load:
         """How many rows of the vendor's total are missing; 0 where it gives none."""
         if not self.stream.exact_total or self.tally.total is None:
             return 0
-        if self.tally.total <= 0:
-            return 0
+        if self.landing.seen.rows < self.tally.total or len(self.tally.pages) == 1:
+            return max(0, self.tally.total - self.landing.seen.rows)
+        # Enough lines came, but the same row may have come on two pages.
         return max(0, self.tally.total - self._known().landed())
 
     # Deletions ---------------------------------------------------------------------------------------------
@@ -319,7 +320,9 @@ class _Load:
                 self.writer.discard()
             return
         tally = {name: getattr(self.tally, name) for name in self.tally.__dataclass_fields__}
-        self.writer.checkpoint({**self._checkpoint, "tally": tally, "landing": self.landing.saved()})
+        self.writer.checkpoint(
+            {**self._checkpoint, "plan": self.plan.as_json(), "tally": tally, "landing": self.landing.saved()}
+        )
 
     # Commit ------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@
                                                                      manifest.json
 
 A load is there once its manifest is; parts are written first, each under a temporary name, then fsync and
-rename. While a load is open it keeps `plan.json` (what it reads) and `checkpoint.json` (how far it is, up to
-which byte of the open part), so that a process that dies goes on after its last page. Load ids are ULIDs, grow
+rename. While a load is open it keeps `checkpoint.json`: what it reads, how far it is, up to which byte of the
+open part, so that a process that dies goes on after its last page. Load ids are ULIDs, grow
 within a stream, and follow from the clock alone.
 
 Source: connector rules, point 5.
@@ -123,7 +123,6 @@ class OpenLoad:
 
     load_id: str
     folder: Path
-    plan: Mapping[str, Any]
     checkpoint: Mapping[str, Any]
 
 
@@ -159,17 +158,15 @@ class RawStore:
     def open_load(self, stream: StreamId) -> OpenLoad | None:
         """The unfinished load that can be gone on with, if there is one."""
         for path in sorted(self.folder(stream).glob("load_date=*/load_id=*/checkpoint.json"), reverse=True):
-            plan = path.parent / "plan.json"
-            if (path.parent / "manifest.json").exists() or not plan.exists():
+            if (path.parent / "manifest.json").exists():
                 continue
             try:
-                contents = orjson.loads(plan.read_bytes()), orjson.loads(path.read_bytes())
+                return OpenLoad(_load_id(path), path.parent, orjson.loads(path.read_bytes()))
             except (OSError, orjson.JSONDecodeError):
                 continue  # begun again instead
-            return OpenLoad(_load_id(path), path.parent, *contents)
         return None
 
-    def begin(self, stream: StreamId, plan: Mapping[str, Any]) -> LoadWriter:
+    def begin(self, stream: StreamId) -> LoadWriter:
         """Begin a load; what earlier loads left unfinished is removed first."""
         self.sweep(stream)
         moment = self.runtime.clock()
@@ -177,7 +174,6 @@ class RawStore:
         folder = self.folder(stream) / f"load_date={_date_of(load_id)}" / f"load_id={load_id}"
         try:
             folder.mkdir(parents=True)
-            write_durably(folder / "plan.json", _json(plan), before_io=self.runtime.before_io)
         except OSError as error:
             raise _unwritable(folder, error) from None
         return LoadWriter(stream, load_id, folder, self.runtime)
@@ -313,8 +309,7 @@ class LoadWriter:
             }
             path = self.folder / "manifest.json"
             write_durably(path, _json(manifest), before_io=self._runtime.before_io)
-            for leftover in ("checkpoint.json", "plan.json"):
-                (self.folder / leftover).unlink(missing_ok=True)
+            (self.folder / "checkpoint.json").unlink(missing_ok=True)
         except OSError as error:
             raise _unwritable(self.folder, error) from None
         return Manifest(self.stream, self.load_id, path, manifest)

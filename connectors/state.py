@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS stream_state (
     PRIMARY KEY (system, account, stream, config_hash)
 )
 """
+PATIENCE = 30.0
 COLUMNS = (
     "watermark",
     "read_until",
@@ -90,7 +91,7 @@ class StateStore:
 
     def get(self, stream: StreamId, config_hash: str) -> StreamState | None:
         """The state of a stream under this configuration, or None."""
-        with self._connection() as connection:
+        with self._reading() as connection:
             row = connection.execute(
                 f"SELECT {', '.join(COLUMNS)} FROM stream_state"
                 " WHERE system = ? AND account = ? AND stream = ? AND config_hash = ?",
@@ -127,7 +128,7 @@ class StateStore:
             _text(state.updated_at),
         )
         holes = ", ".join("?" * (4 + len(COLUMNS)))
-        with self._connection() as connection:
+        with self._writing() as connection:
             self._before_io("write state")
             connection.execute(
                 f"INSERT OR REPLACE INTO stream_state VALUES ({holes})",
@@ -137,7 +138,7 @@ class StateStore:
 
     def has_other(self, stream: StreamId, config_hash: str) -> bool:
         """Is there a state of this stream under another configuration?"""
-        with self._connection() as connection:
+        with self._reading() as connection:
             row = connection.execute(
                 "SELECT count(*) FROM stream_state"
                 " WHERE system = ? AND account = ? AND stream = ? AND config_hash <> ?",
@@ -147,7 +148,7 @@ class StateStore:
 
     def reset(self, stream: StreamId) -> int:
         """Forget a stream: its next load reads from the beginning. Returns how many rows were forgotten."""
-        with self._connection() as connection:
+        with self._writing() as connection:
             self._before_io("write state")
             done = connection.execute(
                 "DELETE FROM stream_state WHERE system = ? AND account = ? AND stream = ?",
@@ -157,20 +158,34 @@ class StateStore:
         return done.rowcount
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        # A process that died before its first commit leaves an empty file, which is as good as none.
+        path = self.path if self.path.exists() and self.path.stat().st_size else ":memory:"
+        try:
+            with closing(sqlite3.connect(path, timeout=PATIENCE)) as connection:
+                if path == ":memory:":
+                    connection.execute(SCHEMA)
+                yield connection
+        except sqlite3.Error as error:
+            raise self._unusable(error) from None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=30)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
+            with closing(sqlite3.connect(self.path, timeout=PATIENCE)) as connection:
                 connection.execute("PRAGMA synchronous = FULL")
                 with connection:
                     connection.execute(SCHEMA)
                     yield connection
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"state {self.path} cannot be used ({error})",
-                hint="check space and permissions; if the file is damaged, delete it: streams are read anew",
-            ) from None
+            raise self._unusable(error) from None
+
+    def _unusable(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"state {self.path} cannot be used ({error})",
+            hint="check space and permissions; if the file is damaged, delete it: streams are read anew",
+        )
 
 
 DIGEST = 8

@@ -56,7 +56,7 @@ def a_stream(contract: Contract = CONTRACT) -> Stream:
 
 def land(root: Path, records: list[dict[str, Any]], contract: Contract = CONTRACT) -> Manifest:
     store = RawStore(root, Runtime(clock=lambda: NOW))
-    writer = store.begin(STREAM_ID, {})
+    writer = store.begin(STREAM_ID)
     landing = Landing(a_stream(contract), future_seconds=300)
     writer.append(landing.lines(Page(b"", records), 0, NOW))
     unknown = sorted(landing.seen.unknown)
@@ -176,7 +176,7 @@ def test_a_field_that_is_declared_later_is_read_from_loads_that_did_not_know_it(
 
 def test_a_deleted_row_is_never_quarantined(tmp_path: Path) -> None:
     store = RawStore(tmp_path, Runtime(clock=lambda: NOW))
-    writer = store.begin(STREAM_ID, {})
+    writer = store.begin(STREAM_ID)
     landing = Landing(a_stream(), future_seconds=300)
     writer.append(
         [landing.tombstone("7", None, "2026-06-15T00:00:00.000000Z", b'{"fields":{"due":"??"}}', NOW)]
