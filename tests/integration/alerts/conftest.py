@@ -17,14 +17,15 @@ from tests.servers import PostgresServer
 from tests.unit.alerts.company import MONDAY
 
 
-def _cleared(engine: Engine) -> Engine:
+def cleared(engine: Engine) -> Engine:
+    """The same database with empty alert tables."""
     with writing(engine) as connection:
         for table in (alert_log, alert_silence, alert_acknowledgement, anomaly_feedback, check_in):
             connection.execute(delete(table))
     return engine
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     engine = open_reporting(f"sqlite:///{tmp_path_factory.mktemp('reporting') / 'reporting.db'}")
     upgrade(engine)
@@ -32,7 +33,7 @@ def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine
     engine.dispose()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def postgres_database(postgres_server: PostgresServer) -> Iterator[Engine]:
     name = f"alerts_{uuid.uuid4().hex[:12]}"
     engine = open_reporting(postgres_server.create_database(name))
@@ -46,13 +47,13 @@ def postgres_database(postgres_server: PostgresServer) -> Iterator[Engine]:
 def engine(request: pytest.FixtureRequest) -> Engine:
     """An empty alert log on each engine."""
     name = "sqlite_database" if request.param == "sqlite" else "postgres_database"
-    return _cleared(request.getfixturevalue(name))
+    return cleared(request.getfixturevalue(name))
 
 
 @pytest.fixture
 def sqlite(sqlite_database: Engine) -> Engine:
     """An empty alert log on SQLite, where the engine makes no difference."""
-    return _cleared(sqlite_database)
+    return cleared(sqlite_database)
 
 
 class FakeClock:

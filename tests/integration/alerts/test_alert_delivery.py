@@ -25,7 +25,7 @@ from pipelines.alerts.signing import LinkSigner
 from tests.integration.alerts.receivers import Mailbox, Receiver, certificate, free_port, http_receiver, mailbox
 from tests.unit.alerts.company import MONDAY, SETTINGS, alert, organisation
 
-QUICK = SETTINGS.model_copy(update={"send_seconds": 1.0})
+QUICK = SETTINGS.model_copy(update={"send_seconds": 0.5})
 ABOUT = alert(
     severity=Severity.CRITICAL,
     title="CSAT: 71 % (Mon 2 Mar 2026), expected 84 %–91 %",
