@@ -34,7 +34,6 @@ from sqlalchemy import (
     func,
     insert,
     literal,
-    literal_column,
     null,
     or_,
     select,
@@ -59,11 +58,11 @@ from pipelines.publishing.errors import InvalidPublication
 from pipelines.publishing.facts import anomaly_coverage, rows_by_table, segments_of
 from pipelines.publishing.publication import BlockedMetric, Coverage, Publication, TableCounts
 from pipelines.publishing.records import TOTAL, QualityResultRow
-from pipelines.publishing.revisions import EVERYTHING, Revisioned, Scope, Written
+from pipelines.publishing.revisions import EVERYTHING, Revisioned, Scope, Wording, Written
 from pipelines.publishing.types import Quantity
 from pipelines.publishing.values import Block, Prepared, block_first, uncovered
 
-VALUES = staging.stage_like(schema.kpi_value, KPI_VALUE.staged_columns)
+VALUES = KPI_VALUE.stage()
 COVERAGE = Table(
     "stage_coverage",
     MetaData(),
@@ -77,26 +76,25 @@ COVERAGE = Table(
 CONCERNED = Table("stage_concerned", MetaData(), Column("metric_id", Text()), prefixes=["TEMPORARY"])
 
 _VALUE_KIND = """CASE
-  WHEN former.kpi_value_key IS NULL AND stage_kpi_value.value_state = 'blocked' THEN 'blocked'
-  WHEN former.kpi_value_key IS NULL THEN 'first'
   WHEN stage_kpi_value.value_state = 'blocked' THEN 'blocked'
-  WHEN former.value_state = 'blocked' THEN 'unblocked'
-  WHEN former.metric_version_key <> stage_kpi_value.metric_version_key THEN 'redefined'
-  WHEN former.value {is} stage_kpi_value.value AND former.numerator {is} stage_kpi_value.numerator
-   AND former.denominator {is} stage_kpi_value.denominator
-   AND former.value_state = stage_kpi_value.value_state THEN 'retargeted'
-  WHEN former.value_state <> 'provisional' THEN 'restated'
+  WHEN published.value_state = 'blocked' THEN 'unblocked'
+  WHEN published.metric_version_key <> stage_kpi_value.metric_version_key THEN 'redefined'
+  WHEN published.value {same} stage_kpi_value.value AND published.numerator {same} stage_kpi_value.numerator
+   AND published.denominator {same} stage_kpi_value.denominator
+   AND published.value_state = stage_kpi_value.value_state THEN 'retargeted'
+  WHEN published.value_state <> 'provisional' THEN 'restated'
   WHEN stage_kpi_value.value_state <> 'provisional' THEN 'settled'
   ELSE 'provisional_update' END"""
 _VALUE_REASON = """CASE
-  WHEN former.kpi_value_key IS NULL THEN NULL
   WHEN stage_kpi_value.value_state = 'blocked' THEN stage_kpi_value.state_reason
-  WHEN former.value_state = 'blocked' THEN 'its checks pass again'
-  WHEN former.metric_version_key <> stage_kpi_value.metric_version_key THEN 'computed by another definition'
-  WHEN former.value_state <> 'provisional' AND (former.value {is_not} stage_kpi_value.value
-    OR former.numerator {is_not} stage_kpi_value.numerator
-    OR former.denominator {is_not} stage_kpi_value.denominator) THEN :restatement_reason
+  WHEN published.value_state = 'blocked' THEN 'its checks pass again'
+  WHEN published.metric_version_key <> stage_kpi_value.metric_version_key THEN 'computed by another definition'
+  WHEN published.value_state <> 'provisional' AND NOT (published.value {same} stage_kpi_value.value
+    AND published.numerator {same} stage_kpi_value.numerator
+    AND published.denominator {same} stage_kpi_value.denominator) THEN :restatement_reason
   END"""
+_FIRST_KIND = "CASE stage_kpi_value.value_state WHEN 'blocked' THEN 'blocked' ELSE 'first' END"
+_FIRST_REASON = "CASE stage_kpi_value.value_state WHEN 'blocked' THEN stage_kpi_value.state_reason END"
 
 
 class Batch:
@@ -154,8 +152,9 @@ class Batch:
     def _load(self, blocks: Sequence[Block]) -> None:
         pieces = [self._frame.slice(start, stop - start) for start, stop in _runs(blocks)]
         if pieces:
-            present = [name for name in KPI_VALUE.staged_columns if name in self._frame.column_names]
-            staging.load_arrow(self._connection, VALUES, pa.concat_tables(pieces).select(present))
+            present = [name for name in KPI_VALUE.columns if name in self._frame.column_names]
+            first_row = sum(block.stop - block.start for block in self._staged)
+            staging.load_arrow(self._connection, VALUES, pa.concat_tables(pieces).select(present), first_row)
         self._staged += blocks
 
     def _resolve_versions(self) -> dict[tuple[str, int, str], int]:
@@ -198,8 +197,7 @@ class Batch:
         written[schema.data_quality_result.name] = Written(results, 0, results, 0)
         self._write_alerts(batch_id)
         return {
-            table.name: written.get(table.name, Written()).counts(self._count(table))
-            for table in COUNTED
+            table.name: written.get(table.name, Written()).counts(self._count(table)) for table in COUNTED
         }
 
     def _count(self, table: Table) -> int:
@@ -222,20 +220,16 @@ class Batch:
         self._fill_coverage(rest)
         if self._blocked:
             self._stage_blocked()
-        same, other = ("IS", "IS NOT")
-        if self._connection.dialect.name == "postgresql":
-            same, other = ("IS NOT DISTINCT FROM", "IS DISTINCT FROM")
-        reason = text(_VALUE_REASON.format(is_not=other)).bindparams(
-            restatement_reason=self._publication.restatement_reason
+        same = "IS NOT DISTINCT FROM" if self._connection.dialect.name == "postgresql" else "IS"
+        reason = text(_VALUE_REASON.format(same=same))
+        wording = Wording(
+            kind=text(_VALUE_KIND.format(same=same)),
+            reason=reason.bindparams(restatement_reason=self._publication.restatement_reason),
+            first_kind=text(_FIRST_KIND),
+            first_reason=text(_FIRST_REASON),
         )
         written = revisions.write(
-            self._connection,
-            KPI_VALUE,
-            VALUES,
-            batch_id,
-            scope=_COVERED,
-            kind=literal_column(_VALUE_KIND.format(**{"is": same})),
-            reason=reason,
+            self._connection, KPI_VALUE, VALUES, batch_id, scope=_COVERED, wording=wording
         )
         self._write_digests()
         return written
@@ -253,13 +247,15 @@ class Batch:
         same_key = and_(revisions.matches(KPI_VALUE, VALUES, published), revisions.is_current("published"))
         is_open = published.c.value_state.in_(("provisional", "blocked"))
         metrics = sorted(self._blocked)
+        staged = sum(block.stop - block.start for block in self._staged)
+        row_number = func.row_number().over(order_by=published.c.kpi_value_key) + staged
         missing = (
-            select(*(published.c[name] for name in KPI_VALUE.staged_columns))
+            select(row_number, *(published.c[name] for name in KPI_VALUE.columns))
             .where(published.c.metric_id.in_(metrics), revisions.is_current("published"), is_open)
             .where(~exists().where(revisions.matches(KPI_VALUE, VALUES, published)).correlate(published))
         )
         execute = self._connection.execute
-        execute(insert(VALUES).from_select(list(KPI_VALUE.staged_columns), missing))
+        execute(insert(VALUES).from_select([staging.STAGE_ROW, *KPI_VALUE.columns], missing))
         settled = exists().where(same_key, ~is_open).correlate(VALUES)
         execute(delete(VALUES).where(VALUES.c.metric_id.in_(metrics), settled))
         last_good = (
@@ -316,7 +312,7 @@ class Batch:
             execute(new.on_conflict_do_update(index_elements=key, set_={"digest": new.excluded.digest}), rows)
 
     def _write_blocked(self, batch_id: int, now: datetime) -> Written:
-        stage = staging.stage_like(BLOCKED_METRIC.table, BLOCKED_METRIC.staged_columns)
+        stage = BLOCKED_METRIC.stage()
         concerned = {entry.metric for entry in self._prepared.coverage} | {
             v[0] for v in self._prepared.versions
         }
@@ -333,9 +329,9 @@ class Batch:
         scope = self._scope(spec)
         if not rows and scope is None:
             return Written()
-        stage = staging.stage_like(spec.table, spec.staged_columns)
+        stage = spec.stage()
         staging.create(self._connection, stage)
-        names = spec.staged_columns
+        names = spec.columns
         staging.load_rows(self._connection, stage, ({name: row[name] for name in names} for row in rows))
         if scope is _CHANGES:
             groups = select(*(stage.c[name] for name in _CHANGE_KEY)).distinct().subquery("scope")
@@ -442,13 +438,13 @@ def _as_arrow(
     connection: Connection, table: FromClause, where: Sequence[ColumnElement[bool]] = ()
 ) -> pa.Table:
     """Staged columns of a table as Arrow, numbers as doubles."""
-    columns = [table.c[name] for name in KPI_VALUE.staged_columns]
+    columns = [table.c[name] for name in KPI_VALUE.columns]
     kinds = [_arrow_type(column) for column in columns]
     plain = [cast(c, Double()) if kind == pa.float64() else c for c, kind in zip(columns, kinds, strict=True)]
     rows = connection.execute(select(*plain).where(*where)).all()
     by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [pa.array(values, kind) for values, kind in zip(by_column, kinds, strict=True)]
-    return pa.table(arrays, names=list(KPI_VALUE.staged_columns))
+    return pa.table(arrays, names=list(KPI_VALUE.columns))
 
 
 def _arrow_type(column: ColumnElement[Any]) -> pa.DataType:

@@ -149,7 +149,9 @@ def write_versions(
         connection.execute(statement, closing)
     changed = [row for key, row in sorted(wanted.items()) if key in found and row != found[key]]
     if changed:
-        settable: dict[str, Any] = {c.name: bindparam(c.name) for c in table.columns if c.name != "metric_version_key"}
+        settable: dict[str, Any] = {
+            c.name: bindparam(c.name) for c in table.columns if c.name != "metric_version_key"
+        }
         where = table.c.metric_version_key == bindparam("key_")
         connection.execute(
             update(table).where(where).values(settable),

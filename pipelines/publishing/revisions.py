@@ -1,8 +1,9 @@
 """Writing by revision: what is staged is held against what is published, in a few statements over sets.
 
-A row whose compared columns differ retires its predecessor; a row that is the same stays as it is; derived
-columns are brought up to date in place; what is covered and no longer there is retired. The number of
-statements does not depend on the number of rows. Source: publication rules, decisions 2 and 3.
+One join finds each staged row's published counterpart and gives a verdict. From the verdicts follow the rest: a
+row whose compared columns differ retires its counterpart and is inserted as its successor; a row that is the same
+stays; derived columns are brought up to date in place; what is covered and no longer there is retired. The number
+of statements does not depend on the number of rows. Source: publication rules, decisions 2 and 3.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
     ColumnElement,
     Connection,
     FromClause,
     Integer,
+    MetaData,
     Select,
     Table,
+    Text,
     TextClause,
     and_,
     case,
-    cast,
     exists,
     false,
     func,
@@ -35,7 +40,9 @@ from sqlalchemy import (
     update,
 )
 
+from pipelines.publishing import staging
 from pipelines.publishing.publication import TableCounts
+from pipelines.publishing.staging import STAGE_ROW
 
 
 @dataclass(frozen=True)
@@ -52,11 +59,10 @@ class Revisioned:
     compared: tuple[str, ...]
     refreshed: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
-    changed_kind: str = "changed"
 
     @property
-    def staged_columns(self) -> tuple[str, ...]:
-        """Columns that the stage holds."""
+    def columns(self) -> tuple[str, ...]:
+        """Columns that come from the stage."""
         return (*self.natural_key, *self.compared, *self.refreshed, *self.carried)
 
     @property
@@ -64,10 +70,14 @@ class Revisioned:
         """The table's primary key."""
         return str(next(iter(self.table.primary_key.columns)).name)
 
+    def stage(self) -> Table:
+        """A temporary table for rows of this one."""
+        return staging.stage_like(self.table, self.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Rows inserted, of these revisions; rows retired, rows refreshed in place."""
+    """Rows inserted, of these successors of earlier rows; rows retired, rows refreshed in place."""
 
     inserted: int = 0
     revised: int = 0
@@ -81,13 +91,25 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a stage is complete for: the rows of `extent` and how a published row lies in one of them."""
+    """What a stage is complete for: the rows of `extent`, and how a published row lies in one of them."""
 
     extent: FromClause
     holds: Callable[[FromClause, FromClause], ColumnElement[bool]]
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Kind and reason of a successor, as SQL over the stage and the row it follows (alias `published`); and the
+    kind and reason of a row without predecessor, over the stage alone."""
+
+    kind: ColumnElement[Any] | TextClause
+    reason: ColumnElement[Any] | TextClause
+    first_kind: ColumnElement[Any] | TextClause
+    first_reason: ColumnElement[Any] | TextClause
+
+
 EVERYTHING = Scope(select(literal(1).label("one")).subquery("everything"), lambda _extent, _now: true())
+PLAIN = Wording(literal("changed"), null(), literal("first"), null())
 
 
 def write(
@@ -97,33 +119,30 @@ def write(
     batch_id: int,
     *,
     scope: Scope | None = None,
-    kind: ColumnElement[str] | TextClause | None = None,
-    reason: ColumnElement[str] | TextClause | None = None,
+    wording: Wording = PLAIN,
 ) -> Written:
     """Bring a table to what is staged.
 
-    `scope` says which published rows the stage is complete for: those that are not staged are retired.
-    `kind` and `reason` are SQL over the stage (`stage`), and the row that is replaced (alias `former`); by
-    default `first` or the table's own word for a change.
+    `scope` says which published rows the stage is complete for: those that are not staged are retired. Without
+    one, rows that are not staged stay.
     """
-    if not _has_current(connection, spec.table):
-        return Written(_insert(connection, spec, stage, batch_id, kind, reason), 0, 0, 0)
-    revised = _retire_changed(connection, spec, stage, batch_id)
-    refreshed = _refresh(connection, spec, stage)
-    absent = 0
-    if scope is not None:
-        absent = _retire_absent(connection, spec, stage, batch_id, scope)
-    inserted = _insert(connection, spec, stage, batch_id, kind, reason)
+    verdict = _verdict_table(connection, spec)
+    staging.create(connection, verdict)
+    revised = absent = refreshed = 0
+    if _any(connection, spec.table, is_current("published")):
+        _judge(connection, spec, stage, verdict, wording)
+        changed = select(verdict.c.published_key).where(verdict.c.is_changed)
+        if scope is not None:
+            absent = _retire(connection, spec, _absent(spec, verdict, scope), batch_id)
+        revised = _retire(connection, spec, changed, batch_id)
+        refreshed = _refresh(connection, spec, stage, verdict)
+    inserted = _insert(connection, spec, stage, verdict, batch_id, wording)
+    staging.drop(connection, verdict)
     return Written(inserted, revised, revised + absent, refreshed)
 
 
-def published(spec: Revisioned) -> FromClause:
-    """The table under the name `published`."""
-    return spec.table.alias("published")
-
-
 def is_current(alias: str) -> ColumnElement[bool]:
-    """The condition of the index over current rows, word for word: SQLite uses the index for nothing else."""
+    """The condition of the index over current rows, word for word: SQLite uses that index for nothing else."""
     return text(f"{alias}.is_current")  # type: ignore[return-value]
 
 
@@ -138,108 +157,93 @@ def matches(spec: Revisioned, left: FromClause, right: FromClause) -> ColumnElem
     return and_(*(left.c[name] == right.c[name] for name in spec.natural_key))
 
 
+def _verdict_table(connection: Connection, spec: Revisioned) -> Table:
+    return Table(
+        f"verdict_{spec.table.name}",
+        MetaData(),
+        # SQLite finds verdicts by row number through the row id; PostgreSQL hashes and needs no index.
+        Column(STAGE_ROW, Integer(), primary_key=connection.dialect.name == "sqlite"),
+        Column("published_key", BigInteger()),
+        Column("revision", Integer()),
+        Column("is_changed", Boolean()),
+        Column("is_outdated", Boolean()),
+        Column("kind", Text()),
+        Column("reason", Text()),
+        prefixes=["TEMPORARY"],
+    )
+
+
+def _judge(connection: Connection, spec: Revisioned, stage: Table, verdict: Table, wording: Wording) -> None:
+    now = spec.table.alias("published")
+    changed = _differs(stage, now, spec.compared)
+    rows = select(
+        stage.c[STAGE_ROW],
+        now.c[spec.surrogate],
+        now.c.revision,
+        changed,
+        _differs(stage, now, spec.refreshed),
+        wording.kind,
+        wording.reason,
+    ).select_from(stage.join(now, and_(matches(spec, stage, now), is_current("published"))))
+    connection.execute(insert(verdict).from_select([column.name for column in verdict.columns], rows))
+
+
 def _differs(left: FromClause, right: FromClause, columns: tuple[str, ...]) -> ColumnElement[bool]:
     return or_(false(), *(left.c[name].is_distinct_from(right.c[name]) for name in columns))
 
 
+def _absent(spec: Revisioned, verdict: Table, scope: Scope) -> Select[Any]:
+    now = spec.table.alias("published")
+    covered = scope.extent.join(now, and_(scope.holds(scope.extent, now), is_current("published")))
+    staged = select(verdict.c.published_key)
+    return select(now.c[spec.surrogate]).select_from(covered).where(now.c[spec.surrogate].not_in(staged))
+
+
 def _retire(connection: Connection, spec: Revisioned, keys: Select[Any], batch_id: int) -> int:
     table = spec.table
-    statement = (
-        update(table)
-        .where(table.c[spec.surrogate].in_(keys))
-        .values(is_current=False, retired_batch_id=batch_id)
-    )
-    return connection.execute(statement).rowcount
+    statement = update(table).where(table.c[spec.surrogate].in_(keys))
+    return connection.execute(statement.values(is_current=False, retired_batch_id=batch_id)).rowcount
 
 
-def _retire_changed(connection: Connection, spec: Revisioned, stage: Table, batch_id: int) -> int:
-    if not spec.compared:
-        return 0
-    now = published(spec)
-    joined = stage.join(now, and_(matches(spec, stage, now), is_current("published")))
-    keys = select(now.c[spec.surrogate]).select_from(joined).where(_differs(stage, now, spec.compared))
-    return _retire(connection, spec, keys, batch_id)
-
-
-def _retire_absent(
-    connection: Connection, spec: Revisioned, stage: Table, batch_id: int, scope: Scope
-) -> int:
-    now = published(spec)
-    joined = scope.extent.join(now, and_(scope.holds(scope.extent, now), is_current("published")))
-    staged = exists().where(matches(spec, stage, now)).correlate(now)
-    keys = select(now.c[spec.surrogate]).select_from(joined).where(~staged)
-    return _retire(connection, spec, keys, batch_id)
-
-
-def _refresh(connection: Connection, spec: Revisioned, stage: Table) -> int:
-    if not spec.refreshed:
+def _refresh(connection: Connection, spec: Revisioned, stage: Table, verdict: Table) -> int:
+    outdated = and_(verdict.c.is_outdated, ~verdict.c.is_changed)
+    if not spec.refreshed or not _any(connection, verdict, outdated):
         return 0
     table = spec.table
-    now = published(spec)
-    joined = stage.join(now, and_(matches(spec, stage, now), is_current("published")))
-    outdated = (
-        select(now.c[spec.surrogate].label("outdated_key"), *(stage.c[name] for name in spec.refreshed))
-        .select_from(joined)
-        .where(_differs(stage, now, spec.refreshed))
-        .subquery("outdated")
+    fresh = (
+        select(verdict.c.published_key, *(stage.c[name] for name in spec.refreshed))
+        .select_from(verdict.join(stage, stage.c[STAGE_ROW] == verdict.c[STAGE_ROW]))
+        .where(outdated)
+        .subquery("fresh")
     )
-    statement = (
-        update(table)
-        .where(table.c[spec.surrogate] == outdated.c.outdated_key)
-        .values({name: outdated.c[name] for name in spec.refreshed})
-    )
-    return connection.execute(statement).rowcount
+    statement = update(table).where(table.c[spec.surrogate] == fresh.c.published_key)
+    return connection.execute(statement.values({name: fresh.c[name] for name in spec.refreshed})).rowcount
 
 
 def _insert(
-    connection: Connection,
-    spec: Revisioned,
-    stage: Table,
-    batch_id: int,
-    kind: ColumnElement[str] | TextClause | None,
-    reason: ColumnElement[str] | TextClause | None,
+    connection: Connection, spec: Revisioned, stage: Table, verdict: Table, batch_id: int, wording: Wording
 ) -> int:
     table = spec.table
-    former = table.alias("former")
-    standing = table.alias("standing")
-    joined = stage.outerjoin(
-        former,
-        and_(
-            matches(spec, stage, former), former.c.retired_batch_id == batch_id, text("NOT former.is_current")
-        ),
-    )
-    is_first = former.c[spec.surrogate].is_(null())
-    earlier = _earlier_revision(connection, spec, stage)
-    columns = [stage.c[name] for name in spec.staged_columns]
+    is_first = verdict.c[STAGE_ROW].is_(null())
     rows = (
         select(
-            *columns,
-            case((is_first, earlier), else_=former.c.revision) + 1,
-            kind if kind is not None else case((is_first, "first"), else_=spec.changed_kind),
-            reason if reason is not None else cast(null(), table.c.revision_reason.type),
+            *(stage.c[name] for name in spec.columns),
+            case((is_first, _earlier_revision(connection, spec, stage)), else_=verdict.c.revision) + 1,
+            case((is_first, wording.first_kind), else_=verdict.c.kind),
+            case((is_first, wording.first_reason), else_=verdict.c.reason),
             true(),
             literal(batch_id),
         )
-        .select_from(joined)
-        .where(~exists().where(and_(matches(spec, stage, standing), is_current("standing"))).correlate(stage))
+        .select_from(stage.outerjoin(verdict, verdict.c[STAGE_ROW] == stage.c[STAGE_ROW]))
+        .where(or_(is_first, verdict.c.is_changed))
     )
-    names = [*spec.staged_columns, "revision", "revision_kind", "revision_reason", "is_current", "batch_id"]
+    names = [*spec.columns, "revision", "revision_kind", "revision_reason", "is_current", "batch_id"]
     return connection.execute(insert(table).from_select(names, rows)).rowcount
 
 
-def _has_current(connection: Connection, table: Table) -> bool:
-    query = select(exists(select(1).select_from(table.alias("published")).where(is_current("published"))))
-    return bool(connection.execute(query).scalar_one())
-
-
-def _has_retired(connection: Connection, table: Table) -> bool:
-    query = select(exists(select(1).select_from(table.alias("former")).where(text("NOT former.is_current"))))
-    return bool(connection.execute(query).scalar_one())
-
-
 def _earlier_revision(connection: Connection, spec: Revisioned, stage: Table) -> ColumnElement[int]:
-    """Revisions of a key that had gone and comes back; looked up only where anything ever was retired."""
-    if not _has_retired(connection, spec.table):
+    """Last revision of a key that had gone and comes back; looked up only where anything ever was retired."""
+    if not _any(connection, spec.table, text("NOT published.is_current")):
         return literal(0, Integer())
     gone = spec.table.alias("gone")
     highest = (
@@ -249,3 +253,10 @@ def _earlier_revision(connection: Connection, spec: Revisioned, stage: Table) ->
         .scalar_subquery()
     )
     return func.coalesce(highest, 0)
+
+
+def _any(connection: Connection, table: Table, condition: ColumnElement[bool] | TextClause) -> bool:
+    source = table if table.name.startswith("verdict_") else table.alias("published")
+    return bool(
+        connection.execute(select(exists(select(1).select_from(source).where(condition)))).scalar_one()
+    )

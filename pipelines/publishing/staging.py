@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-from sqlalchemy import Column, Connection, MetaData, Table
+from sqlalchemy import Column, Connection, Integer, MetaData, Table
 
 CHUNK_ROWS = 100_000
+STAGE_ROW = "stage_row"
+"""Number of a row in its stage."""
 
 
 def stage_like(table: Table, columns: Sequence[str], name: str | None = None) -> Table:
-    """A temporary table with some of a base table's columns, without its constraints."""
-    copies = [Column(column, table.c[column].type) for column in columns]
+    """A temporary table with some of a base table's columns, numbered rows and no constraints."""
+    copies = [Column(STAGE_ROW, Integer())]
+    copies += [Column(column, table.c[column].type) for column in columns]
     return Table(name or f"stage_{table.name}", MetaData(), *copies, prefixes=["TEMPORARY"])
 
 
@@ -38,12 +41,16 @@ def drop(connection: Connection, stage: Table) -> None:
 def load_rows(connection: Connection, stage: Table, rows: Iterable[dict[str, Any]]) -> None:
     """Fill a stage with some rows, through the column types."""
     listed = list(rows)
+    if STAGE_ROW in stage.c:
+        listed = [row | {STAGE_ROW: number} for number, row in enumerate(listed)]
     if listed:
         connection.execute(stage.insert(), listed)
 
 
-def load_arrow(connection: Connection, stage: Table, frame: pa.Table) -> None:
-    """Fill a stage with many rows whose numbers are quantised already."""
+def load_arrow(connection: Connection, stage: Table, frame: pa.Table, first_row: int = 0) -> None:
+    """Fill a stage with many rows whose numbers are quantised already; they are numbered from `first_row`."""
+    numbers = pa.array(np.arange(first_row, first_row + frame.num_rows), pa.int64())
+    frame = frame.append_column(STAGE_ROW, numbers)
     if connection.dialect.name == "postgresql":
         _copy(connection, stage, frame)
     else:
