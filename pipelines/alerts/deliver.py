@@ -22,10 +22,12 @@ Source: alert rules, 'Transport'.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 from apprise import Apprise, AppriseAsset, AppriseAttachment, NotifyFormat, NotifyType
 from apprise.attachment.memory import AttachMemory
@@ -43,6 +45,7 @@ from .wire import Answer, NotInTime, answers, redacted_logs, wait_of, within
 INCIDENT_SCHEMES = frozenset({"pagerduty", "opsgenie"})
 """Receivers that keep an incident open until it is resolved: each episode needs a message of its own."""
 
+SHORTEST_TOKEN = 6
 _ASSET: dict[str, Any] = {
     "app_id": "Vitals",
     "app_desc": "Vitals",
@@ -179,23 +182,14 @@ def _service(message: Message, address: Address, settings: AlertSettings) -> tup
 
 
 def _secrets(url: Secret) -> list[Secret]:
-    """The URL and every part of it that may be a token, longest first, so that no rest is left over."""
+    """The URL and every part of it that may be a token, longest first, so that no rest is left over.
+
+    Taken from the text alone: parsing it by Apprise would log it first.
+    """
     text = url.reveal()
-    found = {text}
-
-    def collect(value: Any) -> None:
-        if isinstance(value, str):
-            found.update(part for part in [value, *value.split("/")] if len(part) >= 6)
-        elif isinstance(value, Mapping):
-            for each in value.values():
-                collect(each)
-        elif isinstance(value, list | tuple | set):
-            for each in value:
-                collect(each)
-
-    collect(url_to_dict(text) or {})
-    collect(text.replace("?", "/").replace("&", "/").replace("@", "/").replace("=", "/").replace(":", "/"))
-    return [Secret(part) for part in sorted(found, key=len, reverse=True)]
+    parts = {part for part in re.split(r"[/?&@=:#,+\s]+", text) if len(part) >= SHORTEST_TOKEN}
+    shapes = {text} | parts | {unquote(part) for part in parts} | {part.lower() for part in parts}
+    return [Secret(part) for part in sorted(shapes, key=lambda part: (-len(part), part))]
 
 
 # ── shapes ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -45,7 +45,7 @@ def change(value: float | None, unit: Unit) -> str:
     """A difference with its sign; of ratios in percentage points."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    if _is_percent(unit):
+    if is_percent(unit):
         return f"{_sign(value)}{_plain(abs(value) * 100, 1)} pp"
     return _sign(value) + show(abs(value), unit, compact=True)
 
@@ -68,6 +68,14 @@ def signed_percent(value: float | None) -> str:
 def score(value: float | None) -> str:
     """A score with two places; bands are tested on six, so 0.696 shows as 0.70 and is at risk."""
     return NOTHING if value is None else f"{MINUS if value < 0 else ''}{abs(value):.2f}"
+
+
+def plain(value: float | None) -> str:
+    """A bare number."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    text = _plain(abs(value), 0 if value == int(value) else 2)
+    return f"{MINUS}{text}" if value < 0 else text
 
 
 def duration(seconds: float) -> str:
@@ -128,7 +136,7 @@ def _numeral(value: float, unit: Unit, compact: bool) -> str:
     match = _PATTERN.match(unit.pattern)
     if match is None:
         return _plain(value, 2)
-    if _is_percent(unit):
+    if is_percent(unit):
         return _plain(value * 100, len(match["places"] or "")) + "%"
     if match["short"] or (compact and value >= 10_000):
         return _short(value)
@@ -153,7 +161,8 @@ def _plain(value: float, places: int) -> str:
     return f"{value:,.{places}f}"
 
 
-def _is_percent(unit: Unit) -> bool:
+def is_percent(unit: Unit) -> bool:
+    """Whether values are shown in per cent."""
     return unit.pattern.endswith("%") or (unit.family == "ratio" and unit.pattern == "0,0")
 
 

@@ -63,17 +63,33 @@ states AS (
         ON priority.issue_id = instants.issue_id AND instants.moment >= priority.moment
     ASOF JOIN (SELECT * FROM settled WHERE field = 'type') AS type
         ON type.issue_id = instants.issue_id AND instants.moment >= type.moment
+),
+seen AS (
+    SELECT
+        states.issue_id,
+        states.moment,
+        coalesce(categories.status_category, 'to_do') AS status_category,
+        states.priority,
+        states.type
+    FROM states
+    LEFT JOIN categories ON categories.status = states.status
+),
+-- An interval begins where something that is shown changes; a move within one category is no such change.
+starts AS (
+    SELECT *
+    FROM seen
+    QUALIFY (status_category, priority, type)
+        IS DISTINCT FROM lag((status_category, priority, type)) OVER (PARTITION BY issue_id ORDER BY moment)
 )
 SELECT
-    states.issue_id,
+    starts.issue_id,
     issues.team,
-    states.type,
-    states.moment AS valid_from,
-    lead(states.moment) OVER (PARTITION BY states.issue_id ORDER BY states.moment) AS valid_to,
-    coalesce(categories.status_category, 'to_do') AS status_category,
-    states.priority
-FROM states
+    starts.type,
+    starts.moment AS valid_from,
+    lead(starts.moment) OVER (PARTITION BY starts.issue_id ORDER BY starts.moment) AS valid_to,
+    starts.status_category,
+    starts.priority
+FROM starts
 JOIN tracker.issues AS issues USING (issue_id)
-LEFT JOIN categories ON categories.status = states.status
 WHERE NOT issues.is_deleted
-ORDER BY states.issue_id, states.moment
+ORDER BY starts.issue_id, starts.moment

@@ -7,12 +7,12 @@ SELECT
     CASE
         WHEN lower(changelog.field) = 'assignee' THEN changelog.from_id
         WHEN lower(changelog.field) IN ('priority', 'issuetype') THEN lower(changelog.from_text)
-        ELSE changelog.from_text
+        ELSE nullif(changelog.from_text, '')
     END AS old,
     CASE
         WHEN lower(changelog.field) = 'assignee' THEN changelog.to_id
         WHEN lower(changelog.field) IN ('priority', 'issuetype') THEN lower(changelog.to_text)
-        ELSE changelog.to_text
+        ELSE nullif(changelog.to_text, '')
     END AS new
 FROM jira.changelog AS changelog
 WHERE NOT changelog._deleted

@@ -14,7 +14,7 @@ from connectors.sandbox.serve import Sandbox
 from pipelines.installation import Installation
 from pipelines.workspace import Workspace
 
-SOURCES = Path(__file__).parents[2] / "examples" / "sandbox" / "sources"
+SOURCES = Path(__file__).parents[1] / "examples" / "sandbox" / "sources"
 
 
 @dataclass(frozen=True)
@@ -57,5 +57,5 @@ def sandbox_installation(
             **(environment or {}),
         }
         os.environ.update(variables)
-        workspace = Workspace.from_environment().at(sandbox.now)
+        workspace = Workspace.from_environment().at(sandbox.clock)
         yield SandboxInstallation(sandbox, webhook, mail, workspace)
