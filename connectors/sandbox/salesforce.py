@@ -120,6 +120,14 @@ class Salesforce(Fake):
 
     # Records.
 
+    def render(self, shelf: str, hits: Hits) -> list[Record]:
+        """A record that was deleted by hand says so itself, as those of the company's log do."""
+        records = super().render(shelf, hits)
+        for record, gone in zip(records, hits.gone.tolist(), strict=True):
+            if "IsDeleted" in record:
+                record["IsDeleted"] = gone
+        return records
+
     def _shelf(self, item: Object) -> Shelf:
         def draw(versions: Ints, updated: Ints) -> list[Record]:
             columns = [_shown(field, field.column(versions, updated)) for field in item.fields.values()]
@@ -473,9 +481,7 @@ class Salesforce(Fake):
         return Reply(200, info)
 
     def _list_jobs(self, request: Request, version: str) -> Reply:
-        return Reply(
-            200, {"done": True, "records": [job.info for job in self._jobs.values()], "nextRecordsUrl": None}
-        )
+        return Reply(200, {"done": True, "records": [job.info for job in self._jobs.values()]})
 
     def _abort_job(self, request: Request, version: str, job: str) -> Reply:
         found = self._job(job)
