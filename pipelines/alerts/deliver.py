@@ -31,6 +31,7 @@ from urllib.parse import unquote
 
 from apprise import Apprise, AppriseAsset, AppriseAttachment, NotifyFormat, NotifyType
 from apprise.attachment.memory import AttachMemory
+from apprise.exception import AppriseImproperlyConfigured
 from apprise.plugins import url_to_dict
 from apprise.plugins.base import NotifyBase
 from apprise.plugins.opsgenie import NotifyOpsgenie
@@ -124,6 +125,8 @@ def send(message: Message, address: Address, settings: AlertSettings, now: datet
 
     try:
         delivered = within(settings.send_seconds, deliver)
+    except AppriseImproperlyConfigured:
+        delivered = None
     except NotInTime:
         return Outcome(f"no end within {settings.send_seconds:g} s; it may have arrived", retry=True)
     except Exception as error:
@@ -176,7 +179,7 @@ def _service(message: Message, address: Address, settings: AlertSettings) -> tup
     service = (
         _Opsgenie(**arguments, asset=asset)
         if schema == "opsgenie"
-        else Apprise.instantiate(arguments, asset=asset)
+        else Apprise.instantiate(arguments, asset=asset, suppress_exceptions=False)
     )
     return service, shape
 

@@ -12,7 +12,13 @@ from sqlalchemy import Engine, delete
 
 from pipelines.publishing.engine import open_reporting, writing
 from pipelines.publishing.migrations import upgrade
-from pipelines.publishing.schema import alert_acknowledgement, alert_log, alert_silence, anomaly_feedback, check_in
+from pipelines.publishing.schema import (
+    alert_acknowledgement,
+    alert_log,
+    alert_silence,
+    anomaly_feedback,
+    check_in,
+)
 from tests.servers import PostgresServer
 from tests.unit.alerts.company import MONDAY
 

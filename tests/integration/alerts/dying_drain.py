@@ -1,7 +1,7 @@
 """Drains in processes that are killed: run by `test_alert_crash`, never imported by the product.
 
 Reads lines `<step> <instant>` from standard input. For each it forks a child that drains the outbox and is killed
-with SIGKILL right before its step-th I/O (SQL statement, transaction begin or commit, delivery begun, delivery done), and
+with SIGKILL right before its step-th I/O (SQL statement, begin or commit, delivery begun, delivery done), and
 answers `killed` or `finished`. Forking keeps the imports, so hundreds of deaths cost seconds.
 """
 
@@ -29,7 +29,9 @@ from tests.unit.alerts.company import MONDAY, SETTINGS, alert, organisation
 
 def main(url: str, port: str) -> None:
     # What every child would do again takes place once: Apprise's 170 services, templates, compiled statements.
-    warm = compose([Entry(alert(), Notice.FIRING)], "", "warm-up", Wording(organisation(), SETTINGS, None, MONDAY))
+    warm = compose(
+        [Entry(alert(), Notice.FIRING)], "", "warm-up", Wording(organisation(), SETTINGS, None, MONDAY)
+    )
     deliver(warm, Address(Secret(f"json://127.0.0.1:{port}/warm-up")), SETTINGS, MONDAY)
     engine = open_reporting(url)
     drain(engine, Channels(organisation(), SETTINGS, {}), lambda: datetime(2000, 1, 1, tzinfo=UTC))

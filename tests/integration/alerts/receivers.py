@@ -39,7 +39,9 @@ class Arrival:
     def key(self) -> str:
         """What a receiver that deduplicates would go by."""
         body = self.body if isinstance(self.body, dict) else {}
-        return str(self.headers.get("idempotency-key") or body.get("dedup_key") or body.get("alias") or self.path)
+        return str(
+            self.headers.get("idempotency-key") or body.get("dedup_key") or body.get("alias") or self.path
+        )
 
 
 @dataclass
@@ -88,7 +90,9 @@ def http_receiver(tls: tuple[Path, Path] | None = None) -> Iterator[Receiver]:
                 self._drip()
                 return
             if self.path.startswith("/v2/"):  # PagerDuty and Opsgenie take events with 202 and an id
-                self._answer(202, b'{"status":"success","result":"Request will be processed","requestId":"r-1"}')
+                self._answer(
+                    202, b'{"status":"success","result":"Request will be processed","requestId":"r-1"}'
+                )
             else:  # Slack wants this very word
                 self._answer(200, b"ok")
 

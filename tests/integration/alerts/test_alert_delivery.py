@@ -22,7 +22,14 @@ from pipelines.alerts.deliver import Address, Outcome, is_incident_channel, send
 from pipelines.alerts.model import Alert, Contributor, Fact, Link, Notice, Point, Severity
 from pipelines.alerts.payload import Entry, Message, Wording, compose
 from pipelines.alerts.signing import LinkSigner
-from tests.integration.alerts.receivers import Mailbox, Receiver, certificate, free_port, http_receiver, mailbox
+from tests.integration.alerts.receivers import (
+    Mailbox,
+    Receiver,
+    certificate,
+    free_port,
+    http_receiver,
+    mailbox,
+)
 from tests.unit.alerts.company import MONDAY, SETTINGS, alert, organisation
 
 QUICK = SETTINGS.model_copy(update={"send_seconds": 0.5})
@@ -35,7 +42,9 @@ ABOUT = alert(
     chart=tuple(Point(date(2026, 2, 1) + timedelta(n), 0.9 - n / 100, 0.9, 0.8, 1.0) for n in range(20)),
     links=(Link("Report", "https://vitals.example.com/csat.html"),),
 )
-WORDING = Wording(organisation(), SETTINGS, LinkSigner((b"k" * 32,), "https://vitals.example.com", 14), MONDAY)
+WORDING = Wording(
+    organisation(), SETTINGS, LinkSigner((b"k" * 32,), "https://vitals.example.com", 14), MONDAY
+)
 
 
 def message(notice: Notice = Notice.FIRING, about: Alert = ABOUT, key: str = "key-1") -> Message:
@@ -106,7 +115,9 @@ def test_slack(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     assert attachment["color"].startswith("#")
 
 
-def test_slack_by_the_address_that_slack_gives_out(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slack_by_the_address_that_slack_gives_out(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(NotifySlack, "webhook_url", receiver.url("/services"))
     url = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
     assert deliver(url).is_delivered
@@ -278,7 +289,9 @@ def test_a_mail_server_that_does_not_take_it(box: Mailbox, mode: str) -> None:
     assert (outcome.is_delivered, outcome.retry) == (False, True)
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "pagerduty://", "slack://x", "json://", "mailto://", "nosuch://a/b"])
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "pagerduty://", "slack://x", "json://", "mailto://", "nosuch://a/b"]
+)
 def test_a_url_that_means_nothing_is_said_without_repeating_it(url: str) -> None:
     outcome = deliver(url)
     assert not outcome.is_delivered
@@ -290,6 +303,8 @@ def test_sends_do_not_wait_for_each_other(receiver: Receiver, monkeypatch: pytes
     monkeypatch.setattr(NotifySlack, "webhook_url", receiver.url("/services"))
     begun = time.monotonic()
     for _ in range(4):
-        assert deliver("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", replace(message(), images=())).is_delivered
+        assert deliver(
+            "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", replace(message(), images=())
+        ).is_delivered
     # One Apprise object would sleep 1.2 s before each send but the first (5.5 s for mail).
     assert time.monotonic() - begun < 1.2

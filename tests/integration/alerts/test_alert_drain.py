@@ -71,7 +71,10 @@ def raise_alerts(
 
 def log(engine: Engine) -> list[dict[str, Any]]:
     with reading(engine) as connection:
-        return [dict(row) for row in connection.execute(select(alert_log).order_by(alert_log.c.alert_key)).mappings()]
+        return [
+            dict(row)
+            for row in connection.execute(select(alert_log).order_by(alert_log.c.alert_key)).mappings()
+        ]
 
 
 def states(engine: Engine) -> list[tuple[str, str, str, str]]:
@@ -150,7 +153,10 @@ def test_what_comes_at_night_waits_and_what_ended_by_morning_is_not_told(
     clock.now = datetime(2026, 3, 4, 7, tzinfo=MONDAY.tzinfo)
     assert drain(engine, channels, clock).sent == 2
     assert [len(arrival.body["alerts"]) for arrival in receiver.arrivals] == [1]
-    assert {row["reason"] for row in log(engine) if row["subject_id"] == "nps/day/total"} == {"ended", "never_told"}
+    assert {row["reason"] for row in log(engine) if row["subject_id"] == "nps/day/total"} == {
+        "ended",
+        "never_told",
+    }
 
 
 def test_nobody_answering_goes_up_the_line_until_someone_does(
@@ -207,7 +213,9 @@ def test_a_channel_that_fails_is_tried_again_and_holds_up_no_other(
     assert len(receiver.accepted) == len(receiver.arrivals) == 1
 
 
-def test_back_off_doubles_up_to_an_hour(sqlite: Engine, channels: Channels, receiver: Receiver, clock: FakeClock) -> None:
+def test_back_off_doubles_up_to_an_hour(
+    sqlite: Engine, channels: Channels, receiver: Receiver, clock: FakeClock
+) -> None:
     receiver.mode = 500
     raise_alerts(sqlite, alert(audience=("team:support",)))
     waits = []
@@ -242,7 +250,9 @@ def test_one_that_hangs_costs_one_time_out_and_not_sixty(
     receiver.mode = "hang"
     hasty = SETTINGS.model_copy(update={"send_seconds": 0.3})
     for n in range(20):  # events of different kinds and recipients do not join into one message
-        raise_alerts(sqlite, alert(AlertType.CHECK_IN_DUE, f"kr{n}", Severity.INFO, audience=("team:support",)))
+        raise_alerts(
+            sqlite, alert(AlertType.CHECK_IN_DUE, f"kr{n}", Severity.INFO, audience=("team:support",))
+        )
         raise_alerts(sqlite, alert(AlertType.CHECK_IN, f"{n}", Severity.INFO, audience=("team:support",)))
     begun = time.monotonic()
     drain(sqlite, channels_to(receiver, box, hasty), clock)

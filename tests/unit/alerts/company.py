@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from definitions.model import Aggregation as Agg
 from definitions.model import (
     Calendar,
     Catalogue,
@@ -28,7 +29,6 @@ from definitions.model import (
     Source,
     Team,
 )
-from definitions.model import Aggregation as Agg
 from definitions.model.sources import Column, ColumnType
 from definitions.settings import AlertSettings, Settings
 from pipelines.alerts.decision import World
@@ -143,7 +143,18 @@ def told(
 ) -> LogRow:
     """A row of the log."""
     return LogRow(
-        about.episode, notice, step, about.severity, recipient, channel, state, reason, at, about, by, acknowledged_by
+        about.episode,
+        notice,
+        step,
+        about.severity,
+        recipient,
+        channel,
+        state,
+        reason,
+        at,
+        about,
+        by,
+        acknowledged_by,
     )
 
 

@@ -80,7 +80,9 @@ def test_the_worst_goes_first() -> None:
 def settled(rows: list[Queued], **world: object) -> tuple[list[int], list[tuple[int, Reason]]]:
     facts: dict[str, object] = {"sent": frozenset(), "silences": (), "checked_in": {}, **world}
     found = settle(rows, MONDAY, **facts)  # type: ignore[arg-type]
-    return [each.alert_key for each in found.rows], [(each.row.alert_key, each.reason) for each in found.dropped]
+    return [each.alert_key for each in found.rows], [
+        (each.row.alert_key, each.reason) for each in found.dropped
+    ]
 
 
 def test_what_ended_before_it_was_sent_is_told_neither_way() -> None:

@@ -35,7 +35,9 @@ def test_a_warning_goes_to_the_owner_and_to_the_team() -> None:
 
 
 def test_an_info_goes_to_the_owner_alone() -> None:
-    assert ways(decide([alert(severity=Severity.INFO)], Covered(), world())) == [("started", "person:ana", "mail")]
+    assert ways(decide([alert(severity=Severity.INFO)], Covered(), world())) == [
+        ("started", "person:ana", "mail")
+    ]
 
 
 def test_a_critical_alert_also_goes_to_the_channel_that_takes_only_critical_ones() -> None:
@@ -126,7 +128,10 @@ def test_the_cause_that_explains_most_is_told_and_the_causes_it_explains_are_not
     run = alert(AlertType.RUN_FAILED, "daily", Severity.CRITICAL, breaks=("source:intercom",))
     late = alert(AlertType.LATE, "intercom", breaks=("source:intercom",), rests_on=("source:intercom",))
     check = alert(
-        AlertType.CHECK_FAILED, "support.tickets/volume", breaks=("metric:csat",), rests_on=("source:intercom",)
+        AlertType.CHECK_FAILED,
+        "support.tickets/volume",
+        breaks=("metric:csat",),
+        rests_on=("source:intercom",),
     )
     kpi = alert(rests_on=("metric:csat", "source:intercom"))
     decisions = decide([kpi, check, late, run], Covered(), world())
@@ -184,7 +189,9 @@ def test_what_ended_a_moment_ago_cools_down_until_it_is_over() -> None:
     (decision,) = decide([again], Covered(), world(*rows, now=MONDAY + 2 * HOUR))
     assert decision.reason is Reason.COOLING_DOWN
     # The suppressed row of the new episode is in the log now; it must not end the cool-down early.
-    muted = told(again, MONDAY + 2 * HOUR, recipient="", channel="", state="suppressed", reason="cooling_down")
+    muted = told(
+        again, MONDAY + 2 * HOUR, recipient="", channel="", state="suppressed", reason="cooling_down"
+    )
     (decision,) = decide([again], Covered(), world(*rows, muted, now=MONDAY + 3 * HOUR))
     assert decision.reason is Reason.COOLING_DOWN
     after = decide([again], Covered(), world(*rows, muted, now=MONDAY + 6 * HOUR))
@@ -224,7 +231,13 @@ def test_a_suppression_is_news_once() -> None:
     (decision,) = decide([alert()], Covered(), world(silences=(silence,)))
     assert decision.is_news(world().memory)
     row = told(
-        alert(), MONDAY, recipient="", channel="", state="suppressed", reason="silenced", by="silence 7: migration"
+        alert(),
+        MONDAY,
+        recipient="",
+        channel="",
+        state="suppressed",
+        reason="silenced",
+        by="silence 7: migration",
     )
     assert not decision.is_news(world(row).memory)
 

@@ -59,7 +59,8 @@ class Log:
 
     def acknowledge(self, identity: str) -> None:
         self.rows = [
-            replace(row, acknowledged_by="ana") if row.alert.identity == identity else row for row in self.rows
+            replace(row, acknowledged_by="ana") if row.alert.identity == identity else row
+            for row in self.rows
         ]
 
 
@@ -92,10 +93,15 @@ def test_every_alert_ends_in_one_decision_or_in_one_per_way(
     for world, alerts, decisions in seen:
         assert len({(d.key, d.notice) for d in decisions}) == len(decisions)
         for each in alerts:
-            mine = [d for d in decisions if d.alert.identity == each.identity and d.notice is not Notice.RESOLVED]
+            mine = [
+                d for d in decisions if d.alert.identity == each.identity and d.notice is not Notice.RESOLVED
+            ]
             ways = {(d.recipient, d.channel) for d in mine}
             assert len({d.notice for d in mine}) == 1
-            assert ways in ({("", "")}, {(r.recipient, r.channel) for r in routes(each, world.organisation, SETTINGS)})
+            assert ways in (
+                {("", "")},
+                {(r.recipient, r.channel) for r in routes(each, world.organisation, SETTINGS)},
+            )
             assert len(mine) == len(ways)
 
 
@@ -136,7 +142,7 @@ def test_whatever_came_before_an_alert_that_stays_is_told(
     quiet: list[tuple[int, list[tuple[int, Severity]], bool, int | None]] = [
         (wait, [(which, Severity.CRITICAL)], False, None) for wait in (1, 12, 12)
     ]
-    log, seen = play(history + quiet)
+    _, seen = play(history + quiet)
     identity = UNIVERSE[which].identity
     incident = seen[-1][0].memory.incidents[identity]
     assert incident.is_open

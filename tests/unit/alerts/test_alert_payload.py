@@ -24,8 +24,13 @@ RICH = alert(
     action="Look at the release of Friday.",
     facts=(Fact("Value", "71 %", 0.71), Fact("Expected", "84 %–91 %", 0.88)),
     contributors=(Contributor("region=emea", "-0.09, 71 %"),),
-    chart=tuple(Point(date(2026, 2, 1) + timedelta(n), 0.88 - n / 100, 0.88, 0.84, 0.91, n == 20) for n in range(21)),
-    links=(Link("Report", "https://vitals.example.com/metrics/csat.html"), Link("Runbook", "https://wiki.example.com/r")),
+    chart=tuple(
+        Point(date(2026, 2, 1) + timedelta(n), 0.88 - n / 100, 0.88, 0.84, 0.91, n == 20) for n in range(21)
+    ),
+    links=(
+        Link("Report", "https://vitals.example.com/metrics/csat.html"),
+        Link("Runbook", "https://wiki.example.com/r"),
+    ),
     run_id="run-17",
     batch_id=42,
 )
@@ -48,7 +53,12 @@ def test_everything_a_reader_needs_is_there(markup: str) -> None:
 def test_programs_get_numbers_keys_and_where_it_came_from() -> None:
     (data,) = message().data["alerts"]
     assert data["facts"][0] == {"label": "Value", "text": "71 %", "value": 0.71}
-    assert (data["batch_id"], data["run_id"], data["severity"], data["type"]) == (42, "run-17", "critical", "anomaly")
+    assert (data["batch_id"], data["run_id"], data["severity"], data["type"]) == (
+        42,
+        "run-17",
+        "critical",
+        "anomaly",
+    )
     assert data["key"] == f"{RICH.episode}#firing"
     assert message().data["status"] == "firing"
 
@@ -87,7 +97,9 @@ def test_without_a_signer_the_command_is_given() -> None:
 
 
 def test_a_storm_is_counted_and_cut() -> None:
-    entries = [Entry(alert(subject=f"kpi_{n}/day/total", title=f"KPI {n:02} fell"), Notice.FIRING) for n in range(60)]
+    entries = [
+        Entry(alert(subject=f"kpi_{n}/day/total", title=f"KPI {n:02} fell"), Notice.FIRING) for n in range(60)
+    ]
     entries.append(Entry(alert(severity=Severity.CRITICAL), Notice.FIRING))
     entries.append(Entry(alert(subject="old/day/total"), Notice.RESOLVED))
     shown = message(*entries)
@@ -110,7 +122,9 @@ def test_the_keys_of_start_and_end_tie_them_together() -> None:
 
 
 hostile = st.one_of(
-    st.sampled_from(["<!channel>", "<at>bob</at>", "</table><script>x</script>", "[x](javascript:1)", "a\r\nBcc: b"]),
+    st.sampled_from(
+        ["<!channel>", "<at>bob</at>", "</table><script>x</script>", "[x](javascript:1)", "a\r\nBcc: b"]
+    ),
     st.text(max_size=60),
 )
 

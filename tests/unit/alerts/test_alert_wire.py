@@ -63,7 +63,8 @@ def test_secrets_are_taken_out_of_the_lines_of_delivery_libraries(caplog: pytest
     with caplog.at_level(logging.DEBUG, "apprise"):
         with redacted_logs([Secret("hunter2hunter2")]):
             logger.warning("sending to %s failed", "hunter2hunter2")
-            logger.debug("a percent sign: 100%")
+            logger.info("a percent sign: 100%")
+            logger.debug("a whole payload")
         logger.warning("afterwards")
     assert [record.getMessage() for record in caplog.records] == [
         "sending to *** failed",
