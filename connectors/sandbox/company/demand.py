@@ -186,7 +186,7 @@ def _accounts(
     industry = pick(rng, created.size, (0.24, 0.15, 0.14, 0.12, 0.11, 0.09, 0.08, 0.07))
     industry[chance(rng, 0.06, created.size)] = NONE
 
-    leaves = chance(rng, 0.01, created.size) & (origin != ORIGIN_BASE)
+    leaves = chance(rng, 0.025, created.size) & (origin != ORIGIN_BASE)
     deleted = np.where(leaves, created + delay(rng, 90.0, 0.8, created.size), NEVER)
 
     order = np.argsort(created, kind="stable")

@@ -120,7 +120,7 @@ def activities(seed: int, leads: Leads, deals: Deals) -> Activities:
     closed = np.where(deal != NONE, deals.closed[np.maximum(deal, 0)], NEVER)
     late = happens > closed
     told = np.where(late, closed, told)
-    deleted = np.where(chance(rng, 0.006, n), booked + delay(rng, 5.0, 1.0, n), NEVER)
+    deleted = np.where(chance(rng, 0.012, n), booked + delay(rng, 20.0, 1.0, n), NEVER)
     rows = np.arange(n, dtype=np.int64)
     account = np.where(deal != NONE, deals.account[np.maximum(deal, 0)], NONE)
     log = Log.build(

@@ -342,7 +342,7 @@ def _conversations(
     changes.append(
         Change(marked, created[marked] + 50 * SECOND, {"spam": np.ones(marked.size, dtype=np.int64)})
     )
-    deleted = np.where(chance(rng, np.where(spam, 0.15, 0.002), n), created + delay(rng, 8.0, 1.0, n), NEVER)
+    deleted = np.where(chance(rng, np.where(spam, 0.15, 0.008), n), created + delay(rng, 25.0, 1.0, n), NEVER)
     nothing = np.full(n, NONE, dtype=np.int64)
     zero = np.zeros(n, dtype=np.int64)
     log = Log.build(

@@ -309,7 +309,7 @@ def issues(seed: int, scale: float) -> Issues:
             Change(touched, np.full(touched.size, at_once), {"label": np.full(touched.size, index)})
         )
     deleted = np.where(
-        chance(rng, 0.008, n) & ~is_incident & ~critical, created + delay(rng, 20.0, 1.2, n), NEVER
+        chance(rng, 0.015, n) & ~is_incident & ~critical, created + delay(rng, 40.0, 1.0, n), NEVER
     )
     nothing = np.full(n, NONE, dtype=np.int64)
     log = Log.build(

@@ -53,9 +53,9 @@ def _issues(company: Company, now: int) -> pa.Table:
 
 
 def change_texts(company: Company, field: str) -> Callable[[Ints], list[str | None]]:
-    """How a changelog shows the values of a state column: labels for codes, names for sprints, ids for people."""
+    """Neutral texts of a state column's values: labels for codes, names for sprints, ids for people."""
     if field == "priority":
-        return lambda codes: [None if c == NONE else words.PRIORITIES[c].capitalize() for c in codes.tolist()]
+        return lambda codes: [None if c == NONE else words.PRIORITIES[c] for c in codes.tolist()]
     if field == "status":
         return lambda codes: [words.STATUSES[c] for c in codes.tolist()]
     if field == "assignee":
