@@ -29,9 +29,9 @@ from .batching import Settled, batches, message_key, settle
 from .decide import escalate
 from .decision import Decision, Reason, World
 from .deliver import Address, Outcome, is_incident_channel, send
-from .hours import local_day, next_time, start_of_day
+from .hours import local_day, nudge_time, start_of_day
 from .incidents import Memory
-from .model import AlertType, Notice, wire_key
+from .model import AlertType, Notice, Severity, wire_key
 from .outbox import Queued
 from .payload import Message, Wording, compose
 from .routing import fallback_routes
@@ -191,7 +191,7 @@ class _Drain:
             for row in settled.rows
             if row.log.alert.type is AlertType.CHECK_IN_DUE and row.is_untried and row.log.recipient in nudged
         ]
-        tomorrow = next_time(now, settings.nudge_at, settings, after=local_day(now, settings))
+        tomorrow = nudge_time(now, Severity.INFO, settings, after=local_day(now, settings))
         outbox.hold(connection, tomorrow, keys=[row.alert_key for row in again])
         return [row for row in settled.rows if row not in again]
 

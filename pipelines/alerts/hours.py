@@ -46,6 +46,21 @@ def next_time(now: datetime, at: time, settings: AlertSettings, *, after: date |
     return instant
 
 
+def nudge_time(
+    now: datetime, severity: Severity, settings: AlertSettings, *, after: date | None = None
+) -> datetime:
+    """The next hour of nudges that is not quiet, on a later day than ``after``.
+
+    Where the hour of nudges is always quiet, they go out when quiet hours end.
+    """
+    at = first = next_time(now, settings.nudge_at, settings, after=after)
+    for _ in range(8):
+        if (until := quiet_until(at, severity, settings)) is None:
+            return at
+        at = next_time(until, settings.nudge_at, settings)
+    return quiet_until(first, severity, settings) or first
+
+
 def local_day(now: datetime, settings: AlertSettings) -> date:
     """The organisation's calendar day at an instant."""
     return now.astimezone(ZoneInfo(settings.time_zone)).date()

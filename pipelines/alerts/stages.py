@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from .decision import Candidate, Reason, Verdict, World
-from .hours import local_day, next_time, quiet_until
+from .hours import local_day, nudge_time, quiet_until
 from .model import Alert, AlertType, Notice, Severity, stamp
 from .routing import Route
 
@@ -109,11 +109,11 @@ def nudge_hour(candidate: Candidate, route: Route, world: World) -> Verdict | No
     """The day's nudges go out together at their hour. Source: scoring rules, 'Nudges … batched'."""
     if candidate.alert.type is not AlertType.CHECK_IN_DUE:
         return None
-    at = next_time(world.now, world.settings.nudge_at, world.settings)
-    if local_day(at, world.settings) > local_day(world.now, world.settings):
-        at = world.now
-    at = quiet_until(at, candidate.alert.severity, world.settings) or at
-    return Verdict(Reason.NUDGE_HOUR, not_before=at) if at > world.now else None
+    now, severity, settings = world.now, candidate.alert.severity, world.settings
+    at = nudge_time(now, severity, settings)
+    if local_day(at, settings) > local_day(now, settings) and quiet_until(now, severity, settings) is None:
+        at = now  # today's hour has passed: the first nudge of the day goes out at once
+    return Verdict(Reason.NUDGE_HOUR, not_before=at) if at > now else None
 
 
 def quiet_hours(candidate: Candidate, route: Route, world: World) -> Verdict | None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from definitions.settings import AlertSettings
-from pipelines.alerts.hours import local_day, next_time, quiet_until, start_of_day
+from pipelines.alerts.hours import local_day, next_time, nudge_time, quiet_until, start_of_day
 from pipelines.alerts.model import Severity
 
 INSTANTS = st.integers(0, 6 * 366 * 86_400).map(
@@ -74,6 +74,14 @@ def test_the_next_time_of_day_is_within_a_day_and_a_clock_change(now: datetime, 
     after = next_time(now, at, settings, after=local_day(now, settings))
     assert local_day(after, settings) > local_day(now, settings)
     assert start_of_day(now, settings) <= now
+
+
+def test_nudges_skip_quiet_days_and_never_get_lost_in_quiet_hours() -> None:
+    settings = AlertSettings()
+    friday = datetime(2026, 3, 6, 12, tzinfo=UTC)
+    assert nudge_time(friday, Severity.INFO, settings) == datetime(2026, 3, 9, 9, tzinfo=UTC)
+    in_the_night = AlertSettings(nudge_at=time(6), quiet_until=time(7), quiet_weekdays=())
+    assert nudge_time(friday, Severity.INFO, in_the_night) == datetime(2026, 3, 7, 7, tzinfo=UTC)
 
 
 def test_nudge_hour_stays_nine_in_the_morning_over_a_clock_change() -> None:
