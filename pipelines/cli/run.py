@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from pipelines.cli.output import Exit, console, errors, show
-from pipelines.installation import Installation
-from pipelines.jobs import DAILY
-from pipelines.running import RunOutcome, StepNews, dagster_instance, run_job
 from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from pipelines.installation import Installation
+    from pipelines.running import RunOutcome, StepNews
+
+DAILY = "daily"
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +32,9 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Pull, compute, check and publish once; the run shows in Dagster's UI as well."""
+    from pipelines.installation import Installation
+    from pipelines.running import dagster_instance
+
     installation = Installation.load(Workspace.from_environment())
     with dagster_instance(installation.workspace.home) as instance:
         outcome = watched(installation, instance, job=job, assets=asset, quiet=as_json)
@@ -41,13 +49,15 @@ def run(
 
 def watched(
     installation: Installation,
-    instance: object,
+    instance: dg.DagsterInstance,
     *,
     job: str = DAILY,
     assets: list[str] | None = None,
     quiet: bool = False,
 ) -> RunOutcome:
     """Run a job and show each step as it goes; says what failed and that nothing was published."""
+    from pipelines.running import run_job
+
     made: dict[str, int] = {}
     with Progress(
         SpinnerColumn(),
@@ -56,7 +66,7 @@ def watched(
         console=console,
         disable=quiet,
     ) as progress:
-        running: dict[str, int] = {}
+        running: dict[str, TaskID] = {}
 
         def watch(news: StepNews) -> None:
             if news.kind == "started":
@@ -71,7 +81,7 @@ def watched(
                     running[news.step], completed=1, description=f"{mark} {news.step}{count}"
                 )
 
-        outcome = run_job(installation, instance, job=job, assets=assets, watch=watch)  # type: ignore[arg-type]
+        outcome = run_job(installation, instance, job=job, assets=assets, watch=watch)
     for step, message in outcome.failures:
         errors.print(f"[bold red]✗ {step}[/bold red]: {message}", soft_wrap=True)
     if not outcome.succeeded:

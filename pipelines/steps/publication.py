@@ -1,0 +1,200 @@
+"""From what the run found to what people read: the gate, the batch, the alerts that go with it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+
+from definitions.versions import definition_hashes
+from pipelines import handover
+from pipelines.alerts.raising import to_publish
+from pipelines.alerts.sources import (
+    Found,
+    anomalies,
+    check_ins_due,
+    definitions_changed,
+    failed_checks,
+    key_results,
+    late,
+    places,
+    red_lines,
+)
+from pipelines.alerts.sources.series import series_of
+from pipelines.installation import Installation
+from pipelines.publishing import BlockedMetric, Publication, PublishResult, Staged, open_reporting, publish
+from pipelines.publishing.dictionary import dictionary_rows
+from pipelines.publishing.errors import PublicationRefused
+from pipelines.publishing.migrations import upgrade
+from pipelines.publishing.records import (
+    AlertRow,
+    AnomalyRow,
+    CheckInDueRow,
+    ContributionRow,
+    FreshnessRow,
+    KeyResultScoreRow,
+    ObjectiveScoreRow,
+    QualityResultRow,
+    SuggestionRow,
+)
+from pipelines.steps import detect, score, stage
+from pipelines.steps.assess import coloured_values, keep_as_good, last_complete_day, value_checks
+from pipelines.steps.people import nudges
+from pipelines.warehouse import Warehouse
+from quality import CheckResult, GateDecision, decide, run_published_checks
+
+
+@dataclass(frozen=True)
+class Published:
+    """A publication and what was held back from it."""
+
+    result: PublishResult
+    decision: GateDecision
+    alerts: int
+
+    def facts_of(self, name: str) -> dict[str, Any]:
+        """What Dagster shows beside a published table."""
+        counts = {
+            table: f"{count.inserted} inserted, {count.revised} revised, {count.retired} retired"
+            for table, count in self.result.tables.items()
+            if count.inserted or count.retired
+        }
+        return {
+            "batch": self.result.batch_id,
+            "outcome": self.result.outcome.value,
+            "held_back": ", ".join(sorted(self.decision.blocked)) or "nothing",
+            "flagged": ", ".join(sorted(self.decision.flagged)) or "nothing",
+            **(counts if name == "kpi_values" else {}),
+        }
+
+
+def publish_run(installation: Installation, warehouse: Warehouse, *, run_id: str) -> Published:
+    """Publish what the steps before left in the warehouse.
+
+    The decision what may be published is read from the check results themselves, not from the orchestrator, so it
+    holds as well when a person publishes by hand.
+
+    Raises:
+        PublicationRefused: the gate holds the whole publication; readers keep the last one.
+        DatabaseUnavailable: the reporting database cannot be written; names it.
+    """
+    checks = (*stage.staging_checks(warehouse), *value_checks(warehouse))
+    decision = decide(checks, installation.catalogue)
+    engine = open_reporting(installation.workspace.reporting_url)
+    try:
+        upgrade(engine)
+        if not decision.publish:
+            raise PublicationRefused("the gate", "; ".join(decision.reasons[:3]), "mend the data, then run again")
+        publication, found = _publication(installation, warehouse, engine, checks, decision, run_id)
+        result = publish(
+            engine,
+            publication,
+            clock=installation.workspace.clock,
+            run_id=run_id,
+            audits=(_computed_equals_staged(installation, warehouse, decision),),
+        )
+    finally:
+        engine.dispose()
+    keep_as_good(warehouse)
+    return Published(result, decision, len(found))
+
+
+def _publication(
+    installation: Installation,
+    warehouse: Warehouse,
+    engine: Engine,
+    checks: Iterable[CheckResult],
+    decision: GateDecision,
+    run_id: str,
+) -> tuple[Publication, tuple[AlertRow, ...]]:
+    catalogue, now = installation.catalogue, installation.workspace.now()
+    take: Callable[[str, type[Any]], tuple[Any, ...]] = lambda name, kind: handover.take(warehouse, name, kind)  # noqa: E731
+    values = coloured_values(warehouse)
+    flags = take(detect.ANOMALIES, AnomalyRow)
+    coverage = detect.coverage(warehouse)
+    scores = take(score.KEY_RESULTS, KeyResultScoreRow)
+    dues = take(score.DUES, CheckInDueRow)
+    fresh = take(stage.FRESHNESS, FreshnessRow)
+    results = tuple(quality_row(check) for check in checks)
+    where = places(catalogue)
+    charts = series_of(values, flags)
+    found: Found = (
+        anomalies(flags, coverage, catalogue, where, charts)
+        + red_lines(values, catalogue, where, charts)
+        + key_results(scores, catalogue, where)
+        + failed_checks(results, catalogue, where)
+        + late(fresh, catalogue, where)
+        + check_ins_due(nudges(installation, dues), catalogue, where)
+        + definitions_changed(catalogue, where, last_complete_day(installation))
+    )
+    alerts = to_publish(engine, found, catalogue, now)
+    return (
+        Publication(
+            publication_id=run_id,
+            code_version=importlib.metadata.version("vitals"),
+            data_through=last_complete_day(installation),
+            dictionary=dictionary_rows(catalogue, definition_hashes(catalogue), now=now),
+            values=values,
+            blocked=tuple(
+                BlockedMetric(metric, "; ".join(reasons[:2]))
+                for metric, reasons in sorted(decision.blocked.items())
+            ),
+            key_result_scores=scores,
+            objective_scores=take(score.OBJECTIVES, ObjectiveScoreRow),
+            contributions=take(score.CONTRIBUTIONS, ContributionRow),
+            anomalies=flags,
+            anomaly_coverage=coverage,
+            quality_results=results,
+            freshness=fresh,
+            check_ins_due=dues,
+            suggestions=take(score.SUGGESTIONS, SuggestionRow),
+            alerts=alerts,
+        ),
+        alerts,
+    )
+
+
+def _computed_equals_staged(
+    installation: Installation, warehouse: Warehouse, decision: GateDecision
+) -> Callable[[Staged], Iterable[QualityResultRow]]:
+    """The audit that runs on what is staged in the reporting database, before anything is published."""
+
+    def computed_equals_staged(staged: Staged) -> Iterable[QualityResultRow]:
+        results = run_published_checks(
+            installation.catalogue,
+            coloured_values(warehouse),
+            staged.staged_values(),
+            held_back=sorted(decision.blocked),
+            now=installation.workspace.now(),
+        )
+        return [quality_row(result) for result in results]
+
+    return computed_equals_staged
+
+
+def quality_row(check: CheckResult) -> QualityResultRow:
+    """A check's result as it is published."""
+    return QualityResultRow(
+        check_id=check.check_id,
+        asset=check.asset,
+        source_system=check.source_system,
+        dimension=check.dimension.value,
+        severity=check.severity.value,
+        passed=check.passed,
+        message=check.message,
+        blocks_publish=check.blocks_publish,
+        checked_at=check.checked_at,
+        metric_ids=check.metric_ids,
+        rows_checked=check.rows_checked,
+        rows_failed=check.rows_failed,
+        observed=check.observed,
+        threshold=check.threshold,
+        sample_keys=tuple(_told(key) for key in check.sample),
+    )
+
+
+def _told(key: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in key.items())

@@ -1,0 +1,28 @@
+"""Building the pages people read, from the published views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.installation import Installation
+from pipelines.publishing import open_reporting
+from pipelines.report.build import build_report
+
+
+@dataclass(frozen=True)
+class Built:
+    """How many pages, and where to begin."""
+
+    pages: int
+    home: Path
+
+
+def report(installation: Installation) -> Built:
+    """Build the report into the installation's folder."""
+    engine = open_reporting(installation.workspace.reporting_url)
+    try:
+        result = build_report(engine, installation.workspace.report, installation.workspace.now())
+    finally:
+        engine.dispose()
+    return Built(len(result.pages), installation.workspace.report / "index.html")
