@@ -157,7 +157,7 @@ class DetectionSettings(Section):
         3, ge=3, description="adverse weeks, months or quarters in a row that make a streak (periods)"
     )
     missing_alarm: float = Field(
-        0.01, gt=0, lt=1, description="chance below which a gap is flagged as missing (probability)"
+        0.002, gt=0, lt=1, description="chance below which a gap is flagged as missing (probability)"
     )
     band_coverage: float = Field(
         0.99, gt=0.5, lt=1, description="share of quiet periods that the expected range covers (fraction)"

@@ -65,9 +65,8 @@ def read_yaml(text: str | bytes, file: str) -> Document:
     except _RefusedError as refused:
         document.problems.append(refused.problem)
     except yaml.MarkedYAMLError as error:
-        mark: object = error.problem_mark or error.context_mark
-        line, column = (getattr(mark, "line", 0), getattr(mark, "column", 0))
-        place = Location(file, line + 1, column + 1)
+        marks = [mark for mark in (error.problem_mark, error.context_mark) if mark is not None]
+        place = Location(file, marks[0].line + 1, marks[0].column + 1) if marks else Location(file, 1, 1)
         document.problems.append(
             Problem("YAML_SYNTAX", f"not valid YAML: {error.problem or error.context}", place)
         )
@@ -157,7 +156,7 @@ class _Composer:
                 scalar = self._scalar(event)
                 place = self._content_place(event)
                 self.document.values[path] = place
-                if isinstance(scalar, str) and event.end_mark.line > place.line - 1:
+                if isinstance(scalar, str) and event.end_mark and event.end_mark.line >= place.line:
                     self.document.anchors[path] = self._anchors(event, scalar)
                 if event.anchor:
                     self.anchored[event.anchor] = (scalar, 1)

@@ -40,9 +40,9 @@ class AddDays(exp.Expression, exp.Func):
 
 
 class AddMonths(exp.Expression, exp.Func):
-    """A DATE plus a number of months; month ends are clamped."""
+    """A DATE (or an ``instant``) plus a number of months; month ends are clamped."""
 
-    arg_types = {"this": True, "months": True}  # noqa: RUF012
+    arg_types = {"this": True, "months": True, "instant": False}  # noqa: RUF012
 
 
 class AddSeconds(exp.Expression, exp.Func):
@@ -93,16 +93,17 @@ SQL_TYPES: dict[ColumnType, str] = {
 
 # Words that some engine reserves: a column of such a name is quoted, all others are left bare to read well.
 _RESERVED_WORDS = """
-all and any array as asc at authorization between both by case cast check collate column constraint count create
-cross cube current current_date current_time current_timestamp current_user date default delete desc describe
-distinct drop else end escape except exists extract false fetch filter first following for foreign from full
-function grant group grouping having if in inner insert integer intersect interval into is isnull join key last
-lateral leading left like limit localtime localtimestamp month natural new no not notnull null nulls of off
-offset old on only or order outer over overlaps partition period pivot placing position preceding primary
-qualify range recursive references returning revoke right role roles rollup row rows schema select session_user
-set show similar some start symmetric system table tablesample time timestamp to top trailing trigger true type
-unbounded union unique unnest unpivot update user using value values variadic view when where window with within
-year zone day week quarter hour minute second name sum min max avg percentile
+all and any array as asc at authorization between both by case cast check collate column constraint count
+create cross cube current current_date current_time current_timestamp current_user date default delete
+desc describe distinct drop else end escape except exists extract false fetch filter first following for
+foreign from full function grant group grouping having if in inner insert integer intersect interval into
+is isnull join key last lateral leading left like limit localtime localtimestamp month natural new no not
+notnull null nulls of off offset old on only or order outer over overlaps partition period pivot placing
+position preceding primary qualify range recursive references returning revoke right role roles rollup
+row rows schema select session_user set show similar some start symmetric system table tablesample time
+timestamp to top trailing trigger true type unbounded union unique unnest unpivot update user using value
+values variadic view when where window with within year zone day week quarter hour minute second name sum
+min max avg percentile
 """
 _RESERVED = frozenset(_RESERVED_WORDS.split())
 
@@ -112,11 +113,11 @@ def identifier(name: str) -> exp.Identifier:
     return exp.Identifier(this=name, quoted=name in _RESERVED or not name.isidentifier())
 
 
-def column(name: str, table: str | None = None) -> exp.Column:
+def column(name: str, table: str | None = None) -> Node:
     return exp.Column(this=identifier(name), table=identifier(table) if table else None)
 
 
-def aliased(node: Node, name: str) -> exp.Alias:
+def aliased(node: Node, name: str) -> Node:
     return exp.Alias(this=node, alias=identifier(name))
 
 
@@ -218,7 +219,7 @@ def func(name: str, *args: Node) -> exp.Anonymous:
     return exp.Anonymous(this=name, expressions=list(args))
 
 
-def coalesce(*args: Node) -> exp.Coalesce:
+def coalesce(*args: Node) -> Node:
     return exp.Coalesce(this=args[0], expressions=list(args[1:]))
 
 
@@ -309,3 +310,22 @@ def union_all(parts: Sequence[exp.Query]) -> exp.Query:
         return parts[0]
     half = len(parts) // 2
     return exp.Union(this=union_all(parts[:half]), expression=union_all(parts[half:]), distinct=False)
+
+
+def values(rows: Sequence[Node], alias: str, names: Sequence[str]) -> exp.Values:
+    """A list of rows as a FROM item with named columns."""
+    tuples = [row if isinstance(row, exp.Tuple) else exp.Tuple(expressions=[row]) for row in rows]
+    named = exp.TableAlias(this=identifier(alias), columns=[identifier(name) for name in names])
+    return exp.Values(expressions=tuples, alias=named)
+
+
+def subquery(query: exp.Query, alias: str) -> exp.Subquery:
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=identifier(alias)))
+
+
+def grouping_sets(sets: Sequence[Sequence[Node]]) -> exp.Group:
+    """GROUP BY over several sets of columns in one pass; plain columns where there is one set."""
+    if len(sets) == 1:
+        return exp.Group(expressions=list(sets[0]))
+    tuples = [exp.Tuple(expressions=list(columns)) for columns in sets]
+    return exp.Group(expressions=[exp.GroupingSets(expressions=tuples)])

@@ -38,6 +38,15 @@ UNKNOWN = "(unknown)"
 """The group of rows whose dimension has no value. Source: dictionary rules, semantics 5."""
 
 
+_STAGE_WORDS = """
+base_number base_value came_back change conversion_number conversion_value day days_after entity event
+event_number first_day from_day grain happened_at held last_day moment nearness next_day period_start
+read_day role segment_dimension segment_value sign until_day
+"""
+_STAGE_COLUMNS = frozenset(_STAGE_WORDS.split())
+"""Columns that stages make themselves: a source's column of such a name is called ``<name>_column`` inside a scan."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Need:
     """A column that a scan has to read: of the source itself (``path`` empty) or over joins."""
@@ -48,7 +57,8 @@ class Need:
     @property
     def alias(self) -> str:
         """Name of the column inside a scan: ``accounts_tier`` for ``accounts.tier``."""
-        return "_".join((*self.path, self.column))
+        name = "_".join((*self.path, self.column))
+        return f"{name}_column" if name in _STAGE_COLUMNS else name
 
 
 @dataclass(frozen=True, slots=True, order=True)

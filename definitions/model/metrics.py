@@ -161,6 +161,7 @@ class Conversion:
     inclusive: bool = False
     calculation: str = "rate"
     constant_properties: tuple[tuple[str, str], ...] = ()
+    unconverted: Missing = Missing.ZERO
 
 
 @dataclass(frozen=True, slots=True)

@@ -488,6 +488,7 @@ class ConversionShape(MetricShape):
     inclusive: Boolean = False
     calculation: Literal["rate", "conversion_rate", "count", "conversions"] = "rate"
     constant_properties: tuple[Annotated[PropertyShape, BeforeValidator(_property)], ...] = ()
+    unconverted: Literal["zero", "empty"] = "zero"
 
     def formula(self, here: Here) -> Formula:
         return Conversion(
@@ -499,6 +500,7 @@ class ConversionShape(MetricShape):
             inclusive=self.inclusive,
             calculation="rate" if self.calculation in ("rate", "conversion_rate") else "count",
             constant_properties=tuple((p.base, p.conversion) for p in self.constant_properties),
+            unconverted=Missing(self.unconverted),
         )
 
 

@@ -1,0 +1,329 @@
+"""Stages over values that are already there: shifted along the time spine, read at a period's start,
+gaps filled.
+
+Source: dictionary rules, semantics 4 and 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from definitions.compiler import nodes
+from definitions.compiler.calendar_sql import add_span, period_start_of
+from definitions.compiler.columns import Build, exact_number
+from definitions.compiler.layout import (
+    Frame,
+    Layout,
+    Range,
+    calendar_joins,
+    day_grains,
+    output_days,
+    period_readings,
+)
+from definitions.compiler.nodes import Node
+from definitions.compiler.stages import Context, Cte, Scan, query_times
+from definitions.model import ColumnType, Grain, Span
+
+DAY_READ = "day_read"
+"""Time column of a daily relation in the query layout."""
+
+
+@dataclass(frozen=True, slots=True)
+class DailyRelation:
+    """A metric by day and group: columns of the daily layout's keys, ``value`` and ``sample``."""
+
+    name: str
+    layout: Layout
+    steps: list[Cte]
+    reads: list[Scan]
+
+    @property
+    def day(self) -> str:
+        return "period_start" if isinstance(self.layout, Frame) else DAY_READ
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Columns of a stage that holds one value."""
+
+    relation: str
+    value: str
+    sample: str
+
+    @property
+    def columns(self) -> tuple[tuple[str, str], ...]:
+        return ((self.relation, self.value), (self.relation, self.sample))
+
+
+class ValueStage:
+    """Common part of stages that hold one value per key."""
+
+    def __init__(self, context: Context, name: str, suffix: str) -> None:
+        self.context = context
+        self.base = context.unique(f"{name}_{suffix}")
+        self.reading = Reading(
+            self.base, context.unique(f"{self.base}_value"), context.unique(f"{self.base}_sample")
+        )
+
+    def spine(self, first: Node, last: Node) -> Cte:
+        """Every day of the range asked for; where it is open, from ``first`` to ``last``."""
+        begin, end = output_days(self.context.layout)
+        series = nodes.DaySeries(
+            start=nodes.date_literal(begin) if begin else first,
+            end=nodes.date_literal(end) if end else last,
+            alias=nodes.text("days"),
+        )
+        day = nodes.aliased(nodes.column("day", "days"), "day")
+        return Cte(f"{self.base}_days", nodes.select([day], series))
+
+    def readings(self) -> exp.Query:
+        """(day, time keys) for every day of the spine."""
+        layout, days = self.context.layout, f"{self.base}_days"
+        if isinstance(layout, Frame):
+            return day_grains(layout, days)
+        times = [nodes.aliased(node, name) for name, node in query_times(layout, self.context.calendar)]
+        joins = calendar_joins(
+            [key.grain for key in layout.times], nodes.column("day", days), self.context.calendar
+        )
+        where = self.context.when() if self.context.when else None
+        return nodes.select([nodes.column("day", days), *times], nodes.table(days), joins=joins, where=where)
+
+
+def extreme(kind: type[exp.Min] | type[exp.Max], column: str, relation: str) -> Node:
+    """The first or last value of a relation's column, as a scalar subquery."""
+    return exp.Subquery(this=nodes.select([kind(this=nodes.column(column))], nodes.table(relation)))
+
+
+class DayShiftStage(ValueStage):
+    """Daily values, each period reading days as far back as the offsets lead; the period picks or averages."""
+
+    def __init__(
+        self, context: Context, name: str, daily: DailyRelation, offsets: tuple[Span, ...], period_agg: str
+    ) -> None:
+        super().__init__(context, name, "shifted")
+        self.daily = daily
+        self.offsets = offsets
+        self.period_agg = period_agg
+
+    def scans(self) -> list[Scan]:
+        return self.daily.reads
+
+    def ctes(self) -> list[Cte]:
+        daily, layout = self.daily, self.context.layout
+        readings = f"{self.base}_readings"
+        first, last = extreme(exp.Min, daily.day, daily.name), extreme(exp.Max, daily.day, daily.name)
+        for span in self.offsets:
+            first, last = add_span(first, span), add_span(last, span)
+        if any(span.unit in (Grain.MONTH, Grain.QUARTER, Grain.YEAR) for span in self.offsets):
+            last = nodes.AddDays(
+                this=last, days=nodes.number(3)
+            )  # later days may lead back to a clamped month end
+        back: Node = nodes.column("day", readings)
+        for span in reversed(self.offsets):
+            back = add_span(back, span, -1)
+        on = nodes.equals(nodes.column(daily.day, daily.name), back)
+        times = [nodes.column(key, readings) for key in layout.time_keys]
+        dims = [nodes.column(key, daily.name) for key in layout.dim_keys]
+        order = nodes.column("day", readings)
+        value = nodes.column("value", daily.name)
+        sample = nodes.column("sample", daily.name)
+        if self.period_agg == "average":
+            exact = exact_number(value, ColumnType.DOUBLE)
+            read: Node = nodes.divide(exp.Sum(this=exact), exp.Count(this=exact.copy()))
+            counted: Node = exp.Sum(this=sample)
+        else:
+            kind = exp.ArgMax if self.period_agg == "last" else exp.ArgMin
+            read = kind(this=value, expression=order)
+            counted = kind(this=sample, expression=order.copy())
+        query = nodes.select(
+            [
+                *times,
+                *dims,
+                nodes.aliased(read, self.reading.value),
+                nodes.aliased(counted, self.reading.sample),
+            ],
+            nodes.table(readings),
+            joins=[nodes.join(nodes.table(daily.name), on, "INNER")],
+            group=[*(t.copy() for t in times), *(d.copy() for d in dims)],
+        )
+        return [*daily.steps, self.spine(first, last), Cte(readings, self.readings()), Cte(self.base, query)]
+
+
+class StartStage(ValueStage):
+    """The daily value on the first day of the ``grain`` in which each period begins."""
+
+    def __init__(self, context: Context, name: str, daily: DailyRelation, grain: str) -> None:
+        super().__init__(context, name, f"at_start_of_{grain}")
+        self.daily = daily
+        self.grain = grain
+
+    def scans(self) -> list[Scan]:
+        return self.daily.reads
+
+    def ctes(self) -> list[Cte]:
+        daily, layout, calendar = self.daily, self.context.layout, self.context.calendar
+        readings = f"{self.base}_readings"
+        first, last = extreme(exp.Min, daily.day, daily.name), extreme(exp.Max, daily.day, daily.name)
+        grains = layout.standard if isinstance(layout, Frame) else tuple(k.grain for k in layout.times)
+        starts = [period_start_of(first.copy, g, calendar) for g in grains if not calendar.week_pattern]
+        if starts:
+            first = exp.Least(this=first, expressions=starts)
+        last = nodes.AddMonths(this=last, months=nodes.number(_months_of(self.grain)))
+        times = [nodes.column(key, readings) for key in layout.time_keys]
+        dims = [nodes.column(key, daily.name) for key in layout.dim_keys]
+        begin = period_start_of(lambda: nodes.column("first_day", readings), self.grain, calendar)
+        on = nodes.equals(nodes.column(daily.day, daily.name), begin)
+        query = nodes.select(
+            [
+                *times,
+                *dims,
+                nodes.aliased(nodes.column("value", daily.name), self.reading.value),
+                nodes.aliased(nodes.column("sample", daily.name), self.reading.sample),
+            ],
+            nodes.table(readings),
+            joins=[nodes.join(nodes.table(daily.name), on, "INNER")],
+        )
+        return [
+            *daily.steps,
+            self.spine(first, last),
+            Cte(readings, self._first_days()),
+            Cte(self.base, query),
+        ]
+
+    def _first_days(self) -> exp.Query:
+        """The first day of every period."""
+        layout = self.context.layout
+        if isinstance(layout, Frame):
+            inner = period_readings(layout, f"{self.base}_days")
+            columns = [
+                *map(nodes.column, layout.time_keys),
+                nodes.aliased(nodes.column("period_start"), "first_day"),
+            ]
+            return nodes.select(columns, nodes.subquery(inner, "periods"))
+        times = [nodes.column(key) for key in layout.time_keys]
+        first = nodes.aliased(exp.Min(this=nodes.column("day")), "first_day")
+        return nodes.select(
+            [*times, first], nodes.subquery(self.readings(), "days"), group=[time.copy() for time in times]
+        )
+
+
+class CarryStage(ValueStage):
+    """A value on every period of the spine: gaps are zero, or the last known value."""
+
+    def __init__(
+        self,
+        context: Context,
+        name: str,
+        relation: str,
+        value: Build,
+        present: Build,
+        sample: Build,
+        policy: str,
+    ) -> None:
+        super().__init__(context, name, "filled")
+        self.relation = relation
+        self.inner_value, self.present, self.sample = value, present, sample
+        self.policy = policy
+
+    def scans(self) -> list[Scan]:
+        return []
+
+    def ctes(self) -> list[Cte]:
+        layout = self.context.layout
+        known, periods, groups, grid = (
+            f"{self.base}_{part}" for part in ("known", "periods", "groups", "grid")
+        )
+        keys = list(layout.keys)
+        columns = [
+            *(nodes.column(key) for key in keys),
+            nodes.aliased(self.inner_value(), "value"),
+            nodes.aliased(
+                nodes.cast(nodes.coalesce(self.sample(), nodes.number(0)), ColumnType.INTEGER), "sample"
+            ),
+        ]
+        found = [Cte(known, nodes.select(columns, nodes.table(self.relation), where=self.present()))]
+        time = "period_start" if isinstance(layout, Frame) else layout.time_keys[0]
+        first = nodes.cast(extreme(exp.Min, time, known), ColumnType.DATE)
+        last = nodes.cast(extreme(exp.Max, time, known), ColumnType.DATE)
+        found.append(self.spine(first, last))
+        found.append(Cte(periods, self._periods()))
+        if layout.dim_keys:
+            dims = [nodes.column(key) for key in layout.dim_keys]
+            found.append(Cte(groups, nodes.select(dims, nodes.table(known), distinct=True)))
+        found.append(Cte(grid, self._grid(known, periods, groups)))
+        found.append(Cte(self.base, self._filled(grid)))
+        return found
+
+    def _periods(self) -> exp.Query:
+        """Every period once, with its first day to order by."""
+        layout = self.context.layout
+        times = [nodes.column(key) for key in layout.time_keys]
+        first = nodes.aliased(exp.Min(this=nodes.column("day")), "first_day")
+        if isinstance(layout, Frame):
+            inner = period_readings(layout, f"{self.base}_days")
+            first = nodes.aliased(exp.Min(this=nodes.column("period_start")), "first_day")
+            return nodes.select(
+                [*times, first], nodes.subquery(inner, "spine"), group=[t.copy() for t in times]
+            )
+        return nodes.select(
+            [*times, first], nodes.subquery(self.readings(), "spine"), group=[t.copy() for t in times]
+        )
+
+    def _grid(self, known: str, periods: str, groups: str) -> exp.Query:
+        layout = self.context.layout
+        columns: list[Node] = [nodes.column(key, periods) for key in layout.time_keys]
+        columns += [nodes.column(key, groups) for key in layout.dim_keys]
+        columns += [
+            nodes.column("first_day", periods),
+            nodes.column("value", known),
+            nodes.column("sample", known),
+        ]
+        conditions: list[Node | None] = [
+            nodes.equals(nodes.column(key, known), nodes.column(key, periods)) for key in layout.time_keys
+        ]
+        for key in layout.dim_keys:
+            here, there = nodes.column(key, known), nodes.column(key, groups)
+            conditions.append(
+                nodes.equals(here, there)
+                if isinstance(layout, Frame)
+                else exp.NullSafeEQ(this=here, expression=there)
+            )
+        joins = [nodes.join(nodes.table(groups), None, "CROSS")] if layout.dim_keys else []
+        joins.append(nodes.join(nodes.table(known), nodes.all_of(conditions)))
+        return nodes.select(columns, nodes.table(periods), joins=joins)
+
+    def _filled(self, grid: str) -> exp.Query:
+        layout = self.context.layout
+        keys = [nodes.column(key) for key in layout.keys]
+        sample = nodes.aliased(nodes.coalesce(nodes.column("sample"), nodes.number(0)), self.reading.sample)
+        if self.policy == "zero":
+            value = nodes.coalesce(nodes.column("value"), nodes.number(0))
+            return nodes.select([*keys, nodes.aliased(value, self.reading.value), sample], nodes.table(grid))
+        if self.policy == "empty":
+            value = nodes.column("value")
+            return nodes.select([*keys, nodes.aliased(value, self.reading.value), sample], nodes.table(grid))
+
+        def partition() -> list[Node]:
+            grain = [nodes.column("grain")] if isinstance(layout, Frame) else []
+            return [*grain, *(nodes.column(key) for key in layout.dim_keys)]
+
+        order = nodes.ascending(nodes.column("first_day"))
+        step = nodes.window(exp.Count(this=nodes.column("value")), partition(), [order], "running")
+        inner = nodes.select([exp.Star(), nodes.aliased(step, "known_so_far")], nodes.table(grid))
+        carried = nodes.window(
+            exp.Max(this=nodes.column("value")), [*partition(), nodes.column("known_so_far")]
+        )
+        return nodes.select(
+            [*keys, nodes.aliased(carried, self.reading.value), sample], nodes.subquery(inner, "steps")
+        )
+
+
+def reaching_back(range_: Range) -> Range:
+    """The range with an open start: earlier days are read, not shown."""
+    return Range(None, range_.end, range_.as_of)
+
+
+def _months_of(grain: str) -> int:
+    return {"month": 1, "quarter": 3, "year": 12}.get(grain, 1)

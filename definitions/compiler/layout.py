@@ -1,0 +1,310 @@
+"""What a result row is identified by: the KPI frame's four keys, or the columns that a query asked for.
+
+Stages aggregate rows into relations over these keys; both layouts offer the same few operations, so that
+a stage says once what it computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlglot import exp
+
+from definitions.calendars import period_end, period_start
+from definitions.compiler import nodes
+from definitions.compiler.calendar_sql import (
+    Day,
+    add_days,
+    fiscal_join,
+    last_day_of,
+    period_start_of,
+    uses_pattern,
+)
+from definitions.compiler.nodes import Node
+from definitions.compiler.resolve import UNKNOWN, Resolved
+from definitions.model import Calendar, ColumnType, Grain, trailing_days
+
+PAIR = "|"
+"""Joins the names and the values of a pair of segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Inclusive local days; None is open. ``as_of`` is the last day that states are read at."""
+
+    start: date | None = None
+    end: date | None = None
+    as_of: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeKey:
+    """A time column of a query: the metric's own time cut to ``grain``, or one ``part`` of it (``dow``)."""
+
+    name: str
+    grain: str
+    part: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The KPI frame: every grain and segment at once, keyed by four columns."""
+
+    calendar: Calendar
+    grains: tuple[str, ...]
+    range: Range
+
+    time_keys = ("grain", "period_start")
+    dim_keys = ("segment_dimension", "segment_value")
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (*self.time_keys, *self.dim_keys)
+
+    @property
+    def standard(self) -> tuple[str, ...]:
+        """Grains that tile the days; trailing ones overlap."""
+        return tuple(grain for grain in self.grains if trailing_days(grain) is None)
+
+    @property
+    def trailing(self) -> tuple[str, ...]:
+        return tuple(grain for grain in self.grains if trailing_days(grain) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query's own columns: some times, some dimensions; either may be none."""
+
+    calendar: Calendar
+    times: tuple[TimeKey, ...]
+    dims: tuple[str, ...]
+    range: Range
+
+    @property
+    def time_keys(self) -> tuple[str, ...]:
+        return tuple(key.name for key in self.times)
+
+    @property
+    def dim_keys(self) -> tuple[str, ...]:
+        return tuple(dim_alias(name) for name in self.dims)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (*self.time_keys, *self.dim_keys)
+
+    @property
+    def clock(self) -> Grain | None:
+        """The finest grain shorter than a day that is asked for; then rows are placed by it and not by their day."""
+        grains = [Grain(key.grain) for key in self.times if key.part is None and key.grain in set(Grain)]
+        return next((grain for grain in sorted(grains, key=lambda grain: grain.rank) if grain.is_clock), None)
+
+
+Layout = Frame | Query
+
+
+def dim_alias(name: str) -> str:
+    """Output column of a dimension: dots become double underscores (``accounts__region``)."""
+    return name.replace(".", "__")
+
+
+def by_column(name: str) -> str:
+    """Column of a dimension inside a stage."""
+    return f"by_{name.replace('.', '_')}"
+
+
+def grouped(resolved: Resolved) -> Node:
+    """A dimension as a group key: a missing text is the group ``(unknown)``.
+
+    Source: dictionary rules, semantics 5.
+    """
+    node = resolved.node.copy()
+    if resolved.type is ColumnType.STRING:
+        return nodes.coalesce(node, nodes.text(UNKNOWN)) if resolved.nullable else node
+    return node
+
+
+def as_text(resolved: Resolved) -> Node:
+    """A dimension as a segment's text."""
+    node = resolved.node.copy()
+    if resolved.type is not ColumnType.STRING:
+        node = nodes.cast(node, ColumnType.STRING)
+    return nodes.coalesce(node, nodes.text(UNKNOWN)) if resolved.nullable else node
+
+
+# ── the frame ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def segment_columns(segments: Sequence[tuple[str, ...]]) -> tuple[Node, Node]:
+    """(segment_dimension, segment_value) out of the ``by_…`` columns, which are NULL where not grouped by."""
+    ordered = sorted((s for s in segments if s), key=lambda s: (-len(s), s))
+    if not ordered:
+        return nodes.text(""), nodes.text("")
+    pairs: list[tuple[Node, Node]] = []
+    values: list[Node] = []
+    for segment in ordered:
+        present = nodes.all_of(nodes.not_null(nodes.column(by_column(name))) for name in segment)
+        assert_present = present if present is not None else exp.true()
+        pairs.append((assert_present, nodes.text(PAIR.join(segment))))
+        values.append(_joined(segment))
+    return nodes.case(pairs, nodes.text("")), nodes.coalesce(*values, nodes.text(""))
+
+
+def _joined(segment: tuple[str, ...]) -> Node:
+    whole: Node = nodes.column(by_column(segment[0]))
+    for name in segment[1:]:
+        left = exp.DPipe(this=whole, expression=nodes.text(PAIR), safe=True)
+        whole = exp.DPipe(this=left, expression=nodes.column(by_column(name)), safe=True)
+    return whole
+
+
+def segment_sets(segments: Sequence[tuple[str, ...]]) -> list[list[str]]:
+    """Sets of ``by_…`` columns to group by, the total last."""
+    ordered = sorted({*segments, ()}, key=lambda s: (-len(s), s))
+    return [[by_column(name) for name in segment] for segment in ordered]
+
+
+def grain_columns(grains: Sequence[str]) -> tuple[Node, Node]:
+    """(grain, period_start) out of one column per grain, which are NULL where not grouped by."""
+    if len(grains) == 1:
+        return nodes.text(grains[0]), nodes.column(period_column(grains[0]))
+    pairs = [(nodes.not_null(nodes.column(period_column(g))), nodes.text(g)) for g in grains]
+    return nodes.case(pairs), nodes.coalesce(*(nodes.column(period_column(g)) for g in grains))
+
+
+def period_column(grain: str) -> str:
+    """Column of a grain's period start inside a stage."""
+    return grain if grain == Grain.DAY else f"{grain}_start"
+
+
+def period_columns(grains: Sequence[str], day: Day, calendar: Calendar) -> list[Node]:
+    """One column per grain other than the day: the start of the day's period."""
+    return [
+        nodes.aliased(period_start_of(day, grain, calendar), period_column(grain))
+        for grain in grains
+        if grain != Grain.DAY
+    ]
+
+
+def calendar_joins(grains: Sequence[str], day: Node, calendar: Calendar) -> list[exp.Join]:
+    """The join that week patterns need for these grains; none for calendar months."""
+    return [fiscal_join(day)] if any(uses_pattern(calendar, grain) for grain in grains) else []
+
+
+def trailing_offsets(days: int) -> exp.Values:
+    """``VALUES (0), …, (days − 1)``: how many days after its own a row still counts in a trailing period."""
+    return nodes.values([nodes.number(i) for i in range(days)], "offsets", ["days_after"])
+
+
+# ── ranges ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def output_days(layout: Layout) -> tuple[date | None, date | None]:
+    """First and last day of the periods asked for: the range, widened to whole periods.
+
+    Source: dictionary rules, semantics 3.
+    """
+    start, end = layout.range.start, layout.range.end
+    grains = (
+        layout.grains if isinstance(layout, Frame) else tuple(k.grain for k in layout.times if k.part is None)
+    )
+    calendar = layout.calendar
+    coarse = [grain for grain in grains if grain not in ("second", "minute", "hour")]
+    if start is not None:
+        start = min([start, *(period_start(calendar, grain, start) for grain in coarse)])
+    if end is not None:
+        last = [
+            period_end(calendar, g, period_start(calendar, g, end)) for g in coarse if not trailing_days(g)
+        ]
+        end = max([end, *(day - timedelta(days=1) for day in last)])
+    return start, end
+
+
+def in_days(column: Node, first: date | None, last: date | None) -> Node | None:
+    """``column`` between two days; None when both are open."""
+    low = nodes.date_literal(first) if first else None
+    high = nodes.date_literal(last) if last else None
+    if low is not None and high is not None:
+        return exp.Between(this=column, low=low, high=high)
+    if low is not None:
+        return exp.GTE(this=column, expression=low)
+    return exp.LTE(this=column, expression=high) if high is not None else None
+
+
+# ── readings: the days at which states are read ─────────────────────────────────────────────────────────────
+
+
+def day_grains(layout: Frame, days: str) -> exp.Query:
+    """(day, grain, period_start): every day of the spine ``days`` with each period that it is in."""
+    calendar = layout.calendar
+
+    def day() -> Node:
+        return nodes.column("day", days)
+
+    parts: list[exp.Query] = []
+    for grain in layout.standard:
+        columns = [
+            nodes.aliased(day(), "day"),
+            nodes.aliased(nodes.text(grain), "grain"),
+            nodes.aliased(period_start_of(day, grain, calendar), "period_start"),
+        ]
+        joins = calendar_joins([grain], day(), calendar)
+        parts.append(nodes.select(columns, nodes.table(days), joins=joins))
+    for grain in layout.trailing:
+        length = trailing_days(grain) or 1
+        after = nodes.column("days_after", "offsets")
+        start = nodes.AddDays(this=add_days(day(), 1 - length), days=after)
+        columns = [
+            nodes.aliased(day(), "day"),
+            nodes.aliased(nodes.text(grain), "grain"),
+            nodes.aliased(start, "period_start"),
+        ]
+        parts.append(
+            nodes.select(
+                columns, nodes.table(days), joins=[nodes.join(trailing_offsets(length), None, "CROSS")]
+            )
+        )
+    return nodes.union_all(parts)
+
+
+def period_readings(layout: Frame, days: str) -> exp.Query:
+    """(grain, period_start, last_day): every period that the spine ``days`` touches, read at its last
+    day, or at
+    ``as_of`` while it runs."""
+    calendar = layout.calendar
+    start = nodes.column("period_start", "periods")
+
+    def start_of() -> Node:
+        return nodes.column("period_start", "periods")
+
+    def grain_of() -> Node:
+        return nodes.column("grain", "periods")
+
+    def day() -> Node:
+        return nodes.column("day", days)
+
+    parts: list[exp.Query] = []
+    for grain in layout.grains:
+        columns: list[Node] = [nodes.aliased(nodes.text(grain), "grain")]
+        length = trailing_days(grain)
+        begin = add_days(day(), 1 - length) if length else period_start_of(day, grain, calendar)
+        last = last_day_of(start_of, grain_of, (grain,), calendar)
+        columns.append(nodes.aliased(begin, "period_start"))
+        pattern = uses_pattern(calendar, grain)
+        if pattern:
+            columns.append(nodes.aliased(nodes.column(f"fiscal_{grain}_end"), f"fiscal_{grain}_end"))
+        inner = nodes.select(
+            columns, nodes.table(days), joins=calendar_joins([grain], day(), calendar), distinct=True
+        )
+        parts.append(
+            nodes.select(
+                [grain_of(), start.copy(), nodes.aliased(_capped(last, layout.range.as_of), "last_day")],
+                nodes.subquery(inner, "periods"),
+            )
+        )
+    return nodes.union_all(parts)
+
+
+def _capped(day: Node, as_of: date | None) -> Node:
+    return exp.Least(this=day, expressions=[nodes.date_literal(as_of)]) if as_of else day

@@ -1,0 +1,641 @@
+"""Second pass, plan: metrics → values over stages.
+
+Every metric becomes a `Value`: how its number, numerator, denominator and sample are read from the
+columns of one or more relations, and when a row exists. Asking for a value registers its measures with
+the stages that will scan for them, so that all metrics of a statement share scans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from definitions.compiler import nodes
+from definitions.compiler.columns import Build, Leaf, merged_conditions
+from definitions.compiler.events import ConversionStage, RetentionStage, SnapshotStage
+from definitions.compiler.fills import (
+    DAY_READ,
+    CarryStage,
+    DailyRelation,
+    DayShiftStage,
+    Reading,
+    StartStage,
+    reaching_back,
+)
+from definitions.compiler.folds import fold_ctes
+from definitions.compiler.layout import Frame, Layout, Query, Range, TimeKey
+from definitions.compiler.nodes import Node
+from definitions.compiler.resolve import MetricNeed, Resolved, ResolvedMeasure, Resolver
+from definitions.compiler.spans import Holding, SpanStage
+from definitions.compiler.stages import Context, Cte, RowStage, Scan
+from definitions.errors import CompileError, Problem
+from definitions.model import (
+    Balance,
+    ColumnType,
+    Composite,
+    Conversion,
+    Cumulative,
+    Derived,
+    Expression,
+    Grain,
+    Measure,
+    Metric,
+    MetricInput,
+    Missing,
+    Operand,
+    Ratio,
+    Retention,
+    Simple,
+    Source,
+    Span,
+)
+
+Segments = frozenset[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """How a metric is read. ``columns`` are the columns needed, by relation; ``present`` says that a row exists."""
+
+    value: Build
+    present: Build
+    sample: Build
+    numerator: Build | None = None
+    denominator: Build | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def relations(self) -> tuple[str, ...]:
+        """The relations that hold the columns, in order."""
+        return tuple(dict.fromkeys(relation for relation, _ in self.columns))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """In what form a metric is wanted: with further filters, moved later in time, for these segments."""
+
+    filters: tuple[Expression, ...] = ()
+    offsets: tuple[Span, ...] = ()
+    segments: Segments = frozenset()
+
+    @property
+    def key(self) -> tuple[tuple[str, ...], tuple[Span, ...]]:
+        return tuple(item.text for item in self.filters), self.offsets
+
+
+Stage = (
+    RowStage
+    | SpanStage
+    | ConversionStage
+    | RetentionStage
+    | SnapshotStage
+    | CarryStage
+    | DayShiftStage
+    | StartStage
+)
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans metrics over one layout. Stages accumulate; `ctes` says them all."""
+
+    context: Context
+    stages: dict[object, Stage] = field(default_factory=dict)
+    values: dict[object, Value] = field(default_factory=dict)
+    folded: dict[str, tuple[list[Cte], list[Scan]]] = field(default_factory=dict)
+    entities: list[Cte] = field(default_factory=list)
+    combined: list[Cte] = field(default_factory=list)
+
+    @classmethod
+    def over(
+        cls,
+        resolver: Resolver,
+        layout: Layout,
+        where: tuple[Expression, ...] = (),
+        when: Callable[[], Node] | None = None,
+    ) -> Planner:
+        """A planner for one layout, with a query's conditions."""
+        planner = cls(Context(resolver, layout.calendar, layout, where, when))
+        planner.context.per_entity = planner._per_entity
+        return planner
+
+    @property
+    def resolver(self) -> Resolver:
+        return self.context.resolver
+
+    # ── metrics ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def metric(self, name: str, asked: Asked) -> Value:
+        """The value of one metric."""
+        key = (name, asked.key)
+        metric = self.resolver.catalogue.metrics[name]
+        found = self.values.get((key, asked.segments))
+        if found is None:
+            found = self._value(metric, asked)
+            self.values[(key, asked.segments)] = found
+        return found
+
+    def _value(self, metric: Metric, asked: Asked) -> Value:
+        if asked.offsets and self._needs_day_shift(asked.offsets):
+            return self._day_shifted(metric, asked)
+        match metric.formula:
+            case Simple(measure):
+                return self._of_leaf(self._measure(measure, asked, metric.name, (metric.name,)))
+            case Ratio(numerator, denominator):
+                return self._ratio(metric, numerator, denominator, asked)
+            case Derived():
+                return self._derived(metric, asked)
+            case Cumulative():
+                return self._cumulative(metric, metric.formula, asked)
+            case Balance():
+                return self._of_state(self._balance(metric, metric.formula, asked))
+            case Conversion():
+                return self._conversion(metric, metric.formula, asked)
+            case Retention():
+                return self._retention(metric, metric.formula, asked)
+            case Composite():
+                return self._composite(metric, metric.formula, asked)
+
+    def _of_leaf(self, leaf: Leaf) -> Value:
+        return Value(
+            value=lambda: nodes.double(leaf.natural()),
+            present=lambda: exp.GT(this=nodes.column(leaf.rows), expression=nodes.number(0)),
+            sample=leaf.sample,
+            columns=tuple((leaf.relation, column) for column in dict.fromkeys(leaf.columns)),
+        )
+
+    def _of_state(self, leaf: Leaf) -> Value:
+        """A state exists from its first change on, even when it is zero; so does the row."""
+        value = self._of_leaf(leaf)
+        return replace(value, present=lambda: nodes.not_null(nodes.column(leaf.rows)))
+
+    # ── measures ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _measure(self, measure: Measure, asked: Asked, name: str, path: tuple[str, ...]) -> Leaf:
+        """A measure over the rows of its source, by its own time."""
+        resolved, conditions = self._resolve(measure, asked, path)
+        source = self._source(measure.source)
+        stage = self.stages.get(("rows", source.name))
+        if not isinstance(stage, RowStage):
+            stage = RowStage(self.context, source)
+            self.stages[("rows", source.name)] = stage
+        return stage.add(resolved, conditions, asked.offsets, name, asked.segments)
+
+    def _resolve(
+        self, measure: Measure, asked: Asked, path: tuple[str, ...]
+    ) -> tuple[ResolvedMeasure, tuple[Resolved, ...]]:
+        resolved = self.resolver.measure(measure, path)
+        source = self.resolver.catalogue.sources[measure.source]
+        extra = [
+            self.resolver.expression(source, item, want=ColumnType.BOOLEAN, path=(*path, "filter"))
+            for item in asked.filters
+        ]
+        return resolved, merged_conditions([resolved.filter], extra)
+
+    def _source(self, name: str) -> Source:
+        """A source, with the CTEs that fold it when it is derived."""
+        source = self.resolver.catalogue.sources[name]
+        if (source.derived or source.movements) and name not in self.folded:
+            self.context.taken.add(name)
+            self.folded[name] = fold_ctes(self.context, source)
+        return source
+
+    def _operand(self, operand: Operand, asked: Asked, name: str, path: tuple[str, ...]) -> Value:
+        """A measure, or another metric as an input."""
+        if isinstance(operand, Measure):
+            return self._of_leaf(self._measure(operand, asked, name, path))
+        return self.input(operand, asked)
+
+    def input(self, item: MetricInput, asked: Asked) -> Value:
+        """A metric as an input: filtered, shifted, its gaps filled by its own policy.
+
+        Source: dictionary rules, semantics 4 and 8.
+        """
+        filters = (*asked.filters, item.filter) if item.filter is not None else asked.filters
+        metric = self.resolver.catalogue.metrics[item.metric]
+        if item.offset_to is not None:
+            inner = self._started(metric, item.offset_to, Asked(filters, asked.offsets, asked.segments))
+        else:
+            offsets = (item.offset, *asked.offsets) if item.offset is not None else asked.offsets
+            inner = self.metric(item.metric, Asked(filters, offsets, asked.segments))
+        if metric.missing is Missing.ZERO:
+            return replace(inner, value=lambda: nodes.coalesce(inner.value(), nodes.number(0)))
+        if metric.missing is Missing.CARRY_FORWARD and self.context.layout.time_keys:
+            return self.filled(item.metric, inner, "carry_forward")
+        return inner
+
+    # ── types ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ratio(self, metric: Metric, numerator: Operand, denominator: Operand, asked: Asked) -> Value:
+        """Aggregate first, divide after. Where the denominator has rows, a count or sum of no rows is zero."""
+        top = self._operand(numerator, asked, f"{metric.name}_numerator", (metric.name, "numerator"))
+        bottom = self._operand(denominator, asked, f"{metric.name}_denominator", (metric.name, "denominator"))
+        above = top.value
+        if isinstance(numerator, Measure) and _sums(numerator):
+
+            def above() -> Node:
+                return nodes.case([(top.present(), top.value()), (bottom.present(), nodes.number(0))])
+
+        return Value(
+            value=lambda: exp.Div(
+                this=above(), expression=nodes.nullif(bottom.value(), nodes.number(0)), typed=True, safe=False
+            ),
+            present=lambda: _any(top.present(), bottom.present()),
+            sample=lambda: nodes.coalesce(bottom.sample(), nodes.number(0)),
+            numerator=above,
+            denominator=bottom.value,
+            columns=_merged(top, bottom),
+        )
+
+    def _derived(self, metric: Metric, asked: Asked) -> Value:
+        template, items = self.resolver.derived(metric)
+        inputs = {item.alias: self.input(item, asked) for item in items}
+
+        def build() -> Node:
+            tree = template.copy()
+            if isinstance(tree, exp.Column):
+                return inputs[tree.name].value()
+            for column in list(tree.find_all(exp.Column)):
+                column.replace(nodes.paren(inputs[column.name].value()))
+            return tree
+
+        parts = list(inputs.values())
+        return Value(
+            value=lambda: nodes.double(build()),
+            present=lambda: _any(*(part.present() for part in parts)),
+            sample=lambda: _least([part.sample() for part in parts]),
+            columns=_merged(*parts),
+        )
+
+    def _cumulative(self, metric: Metric, formula: Cumulative, asked: Asked) -> Value:
+        measure, asked = self._only_measure(formula.input, asked, (metric.name, "input"))
+        layout = self.context.layout
+        if isinstance(layout, Query) and not layout.times:
+            return self._of_leaf(self._measure(measure, asked, metric.name, (metric.name, "input")))
+        if asked.offsets:
+            return self._day_shifted(metric, asked)
+        if isinstance(layout, Query) and layout.clock is not None:
+            message = f"{metric.name!r} runs by days and cannot be read by the {layout.clock}"
+            raise CompileError([Problem("TOO_FINE", message, metric.location, layout.clock, (metric.name,))])
+        resolved, conditions = self._resolve(measure, asked, (metric.name, "input"))
+        source = self._source(measure.source)
+        kind = "window" if formula.window else "to_date" if formula.grain_to_date else "ever"
+        holding = Holding(kind, resolved.time, formula.window, formula.grain_to_date)
+        key = ("running", source.name, holding, formula.period_agg)
+        stage = self.stages.get(key)
+        if not isinstance(stage, SpanStage):
+            stage = SpanStage(self.context, source, holding, formula.period_agg, metric.name)
+            self.stages[key] = stage
+        return self._of_leaf(stage.add(resolved, conditions, metric.name, asked.segments))
+
+    def _only_measure(self, operand: Operand, asked: Asked, path: tuple[str, ...]) -> tuple[Measure, Asked]:
+        """The measure that a cumulative metric runs over: its own, or that of a simple metric."""
+        if isinstance(operand, Measure):
+            return operand, asked
+        inner = self.resolver.catalogue.metrics[operand.metric]
+        if not isinstance(inner.formula, Simple) or operand.offset or operand.offset_to:
+            message = f"a cumulative metric runs over a simple metric, and {inner.name!r} is {inner.type}"
+            raise CompileError([Problem("WRONG_INPUT", message, operand.location, inner.name, path)])
+        filters = (*asked.filters, operand.filter) if operand.filter is not None else asked.filters
+        return inner.formula.measure, replace(asked, filters=filters)
+
+    def _balance(self, metric: Metric, formula: Balance, asked: Asked) -> Leaf:
+        resolved, conditions = self._resolve(formula.measure, asked, (metric.name, "measure"))
+        source = self._source(formula.measure.source)
+        key: object
+        if source.validity is not None and not formula.groupings and formula.measure.time is None:
+            holding = Holding("validity", source.validity.start, offsets=asked.offsets)
+            key = ("states", source.name, holding)
+            spans = self.stages.get(key)
+            if not isinstance(spans, SpanStage):
+                spans = SpanStage(self.context, source, holding, None, metric.name)
+                self.stages[key] = spans
+            return spans.add(resolved, conditions, metric.name, asked.segments)
+        filters = tuple(item.sql for item in conditions)
+        key = (
+            "snapshots",
+            source.name,
+            resolved.time,
+            formula.choice,
+            formula.groupings,
+            filters,
+            asked.offsets,
+        )
+        stage = self.stages.get(key)
+        if not isinstance(stage, SnapshotStage):
+            stage = SnapshotStage(
+                self.context, source, resolved.time, formula.choice, formula.groupings, asked.offsets
+            )
+            self.stages[key] = stage
+        return stage.add(resolved, conditions, metric.name, asked.segments)
+
+    def _conversion(self, metric: Metric, formula: Conversion, asked: Asked) -> Value:
+        base = self._resolve(formula.base, asked, (metric.name, "base"))
+        conversion = self._resolve(formula.conversion, Asked(), (metric.name, "conversion"))
+        self._source(formula.base.source)
+        self._source(formula.conversion.source)
+        key = ("conversion", metric.name, asked.key)
+        stage = self.stages.get(key)
+        if not isinstance(stage, ConversionStage):
+            stage = ConversionStage(
+                self.context, base, conversion, formula, asked.offsets, metric.name, asked.segments
+            )
+            self.stages[key] = stage
+        stage.rows.segments.update(asked.segments)
+        return self._share(stage.converted, stage.opportunities, formula.calculation, formula.unconverted)
+
+    def _retention(self, metric: Metric, formula: Retention, asked: Asked) -> Value:
+        cohort = self._resolve(formula.cohort, asked, (metric.name, "cohort"))
+        activity = self._resolve(formula.activity, Asked(), (metric.name, "activity"))
+        self._source(formula.cohort.source)
+        self._source(formula.activity.source)
+        key = ("retention", metric.name, asked.key)
+        stage = self.stages.get(key)
+        if not isinstance(stage, RetentionStage):
+            stage = RetentionStage(
+                self.context, cohort, activity, formula, asked.offsets, metric.name, asked.segments
+            )
+            self.stages[key] = stage
+        stage.rows.segments.update(asked.segments)
+        return self._share(stage.retained, stage.cohort_size, formula.calculation, Missing.ZERO)
+
+    def _share(self, part: Leaf, whole: Leaf, calculation: str, none: Missing) -> Value:
+        """Part over whole, or the count of the part; none of a whole that is there is zero unless said otherwise."""
+        top, bottom = self._of_leaf(part), self._of_leaf(whole)
+
+        def above() -> Node:
+            if none is Missing.EMPTY:
+                return top.value()
+            return nodes.case([(bottom.present(), nodes.coalesce(top.value(), nodes.number(0)))], top.value())
+
+        def rate() -> Node:
+            below = nodes.nullif(bottom.value(), nodes.number(0))
+            return exp.Div(this=above(), expression=below, typed=True, safe=False)
+
+        return Value(
+            value=rate if calculation == "rate" else above,
+            present=lambda: _any(top.present(), bottom.present()),
+            sample=bottom.sample,
+            numerator=above if calculation == "rate" else None,
+            denominator=bottom.value if calculation == "rate" else None,
+            columns=_merged(top, bottom),
+        )
+
+    def _composite(self, metric: Metric, formula: Composite, asked: Asked) -> Value:
+        """Weighted mean of the components that have data, where enough of the weight has."""
+        parts = [
+            (c, self.input(MetricInput(c.metric, c.metric, location=c.location), asked))
+            for c in formula.components
+        ]
+        total = sum(component.weight for component in formula.components)
+
+        def weight(component: object, value: Value, weighted: float) -> Node:
+            return nodes.case([(nodes.not_null(value.value()), nodes.number(weighted))], nodes.number(0))
+
+        def build() -> Node:
+            weights = [weight(c, v, c.weight) for c, v in parts]
+            scored: list[Node] = []
+            for component, value in parts:
+                span = component.high - component.low
+                moved = exp.Sub(this=nodes.paren(value.value()), expression=nodes.number(component.low))
+                share = exp.Div(
+                    this=exp.Paren(this=moved), expression=nodes.number(span), typed=True, safe=False
+                )
+                clamped = exp.Least(
+                    this=exp.Greatest(this=share, expressions=[nodes.double(nodes.number(0))]),
+                    expressions=[nodes.double(nodes.number(1))],
+                )
+                points = exp.Mul(this=nodes.number(component.weight), expression=clamped)
+                scored.append(nodes.case([(nodes.not_null(value.value()), points)], nodes.number(0)))
+            known = _added(weights)
+            enough = exp.GTE(
+                this=nodes.double(exp.Paren(this=known)),
+                expression=nodes.number(formula.min_coverage * total - 1e-9),
+            )
+            mean = nodes.divide(_added(scored), known.copy())
+            return nodes.when(enough, exp.Mul(this=mean, expression=nodes.number(formula.scale)))
+
+        values = [value for _, value in parts]
+        return Value(
+            value=lambda: nodes.double(build()),
+            present=lambda: _any(*(value.present() for value in values)),
+            sample=lambda: _least([value.sample() for value in values]),
+            columns=_merged(*values),
+        )
+
+    # ── shifts and fills ────────────────────────────────────────────────────────────────────────────────────
+
+    def _needs_day_shift(self, offsets: tuple[Span, ...]) -> bool:
+        """Whether a query by day is shifted by months: then each day reads the day that far before, and
+        a day may be
+        read twice or never. Coarser periods re-date rows instead."""
+        layout = self.context.layout
+        if not isinstance(layout, Query):
+            return False
+        months = any(span.unit in (Grain.MONTH, Grain.QUARTER, Grain.YEAR) for span in offsets)
+        return months and any(key.grain == Grain.DAY and key.part is None for key in layout.times)
+
+    def _day_shifted(self, metric: Metric, asked: Asked) -> Value:
+        """Values by day, each read at the day that the offsets lead back to."""
+        key = ("shift", metric.name, asked.key)
+        stage = self.stages.get(key)
+        if not isinstance(stage, DayShiftStage):
+            inner = self._by_day(metric, replace(asked, offsets=()))
+            stage = DayShiftStage(self.context, metric.name, inner, asked.offsets, _period_agg(metric))
+            self.stages[key] = stage
+        return _read(stage.reading)
+
+    def _started(self, metric: Metric, grain: str, asked: Asked) -> Value:
+        """The daily value at the start of the ``grain`` that each period begins in."""
+        if not self.context.layout.time_keys:
+            message = f"{metric.name!r} at the start of the {grain} needs a time to group by"
+            raise CompileError(
+                [Problem("NEEDS_TIME", message, metric.location, grain, (metric.name, "offset_to"))]
+            )
+        key = ("start", metric.name, grain, asked.key)
+        stage = self.stages.get(key)
+        if not isinstance(stage, StartStage):
+            stage = StartStage(self.context, metric.name, self._by_day(metric, asked), grain)
+            self.stages[key] = stage
+        return _read(stage.reading)
+
+    def _by_day(self, metric: Metric, asked: Asked) -> DailyRelation:
+        """The metric by day and group, as a relation of its own: planned over a daily layout."""
+        layout = self.context.layout
+        daily: Layout
+        if isinstance(layout, Frame):
+            daily = Frame(layout.calendar, (Grain.DAY,), reaching_back(layout.range))
+        else:
+            times = (TimeKey(DAY_READ, Grain.DAY),)
+            daily = Query(layout.calendar, times, layout.dims, reaching_back(layout.range))
+        planner = Planner.over(self.resolver, daily, self.context.where)
+        planner.context.taken = self.context.taken
+        planner.folded = self.folded
+        value = planner.metric(metric.name, asked)
+        name = self.context.unique(f"{metric.name}_by_day")
+        relation = planner.joined(value)
+        keys = [nodes.column(key) for key in daily.keys]
+        columns = [
+            *keys,
+            nodes.aliased(value.value(), "value"),
+            nodes.aliased(
+                nodes.cast(nodes.coalesce(value.sample(), nodes.number(0)), ColumnType.INTEGER), "sample"
+            ),
+        ]
+        query = nodes.select(columns, nodes.table(relation), where=value.present())
+        steps = [*planner.ctes(own_folds=False), Cte(name, query)]
+        return DailyRelation(name, daily, steps, planner.scans())
+
+    def filled(self, name: str, inner: Value, policy: str) -> Value:
+        """The value on every period of the spine; gaps are filled by ``policy`` (zero, carry_forward, empty)."""
+        key = ("fill", name, policy, inner.columns)
+        stage = self.stages.get(key)
+        if not isinstance(stage, CarryStage):
+            relation = self.joined(inner)
+            stage = CarryStage(self.context, name, relation, inner.value, inner.present, inner.sample, policy)
+            self.stages[key] = stage
+        return _read(stage.reading)
+
+    def _per_entity(self, need: MetricNeed, source: Source) -> str:
+        """A relation that holds a metric per entity over all time, for use in filters."""
+        if need.alias not in {cte.name for cte in self.entities}:
+            layout = Query(self.context.calendar, (), need.by, Range())
+            planner = Planner.over(self.resolver, layout)
+            planner.context.taken = self.context.taken
+            planner.folded = self.folded
+            value = planner.metric(need.metric, Asked())
+            relation = planner.joined(value)
+            keys = [nodes.column(key) for key in layout.keys]
+            query = nodes.select(
+                [*keys, nodes.aliased(value.value(), need.alias)],
+                nodes.table(relation),
+                where=value.present(),
+            )
+            self.entities += [*planner.ctes(own_folds=False), Cte(need.alias, query)]
+        return need.alias
+
+    # ── relations ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def joined(self, value: Value) -> str:
+        """The relation that holds all columns of a value: its own, or a full outer join of several on
+        the keys, where
+        NULL keys merge. Source: dictionary rules, semantics 1."""
+        relations = value.relations
+        if len(relations) == 1:
+            return relations[0]
+        name = self.context.unique("_and_".join(_short(relation) for relation in relations[:2]))
+        self.combined.append(Cte(name, full_join(self.context.layout.keys, value.columns)))
+        return name
+
+    def ctes(self, *, own_folds: bool = True) -> list[Cte]:
+        """Every step, in an order in which each reads only earlier ones."""
+        staged = [cte for stage in self.stages.values() for cte in stage.ctes()]
+        folds = [cte for made, _ in self.folded.values() for cte in made] if own_folds else []
+        return _ordered([*folds, *self.entities, *staged, *self.combined])
+
+    def scans(self) -> list[Scan]:
+        """Every read of a source."""
+        reads = [scan for stage in self.stages.values() for scan in stage.scans()]
+        return reads + [scan for _, made in self.folded.values() for scan in made]
+
+
+def _read(reading: Reading) -> Value:
+    """The value of a stage that holds one; a row of it exists where its sample does."""
+    return Value(
+        value=lambda: nodes.column(reading.value),
+        present=lambda: nodes.not_null(nodes.column(reading.sample)),
+        sample=lambda: nodes.column(reading.sample),
+        columns=reading.columns,
+    )
+
+
+def full_join(keys: tuple[str, ...], columns: tuple[tuple[str, str], ...]) -> exp.Query:
+    """Columns of several relations side by side, by key. Done as UNION ALL and GROUP BY, because a full
+    outer join
+    matches no NULL keys and some engines have none."""
+    parts: list[exp.Query] = []
+    relations = dict.fromkeys(relation for relation, _ in columns)
+    for relation in relations:
+        values = [
+            nodes.aliased(nodes.double(nodes.column(name) if home == relation else nodes.null()), name)
+            for home, name in columns
+        ]
+        parts.append(nodes.select([*(nodes.column(key) for key in keys), *values], nodes.table(relation)))
+    merged = [nodes.aliased(exp.Max(this=nodes.column(name)), name) for _, name in columns]
+    group = [nodes.column(key) for key in keys]
+    return nodes.select(
+        [*group, *merged], nodes.subquery(nodes.union_all(parts), "parts"), group=[g.copy() for g in group]
+    )
+
+
+def _ordered(ctes: list[Cte]) -> list[Cte]:
+    """The steps with every one after those that it reads."""
+    by_name = {cte.name: cte for cte in ctes}
+    reads = {
+        cte.name: [
+            t.name for t in cte.query.find_all(exp.Table) if t.name in by_name and not t.args.get("db")
+        ]
+        for cte in by_name.values()
+    }
+    done: dict[str, Cte] = {}
+
+    def visit(name: str) -> None:
+        if name in done:
+            return
+        for other in reads[name]:
+            if other != name:
+                visit(other)
+        done[name] = by_name[name]
+
+    for name in by_name:
+        visit(name)
+    return list(done.values())
+
+
+def _any(*conditions: Node) -> Node:
+    """True where any holds; equal conditions are said once."""
+    unique = {condition.sql(): condition for condition in conditions}
+    whole: Node | None = None
+    for condition in unique.values():
+        whole = condition if whole is None else exp.Or(this=whole, expression=condition)
+    if whole is None:
+        raise ValueError("no condition")
+    return exp.Paren(this=whole) if isinstance(whole, exp.Or) else whole
+
+
+def _least(samples: list[Node]) -> Node:
+    """The smallest sample behind a value."""
+    unique = {sample.sql(): sample for sample in samples}
+    first, *others = unique.values()
+    return exp.Least(this=first, expressions=others) if others else first
+
+
+def _added(terms: list[Node]) -> Node:
+    whole = terms[0]
+    for term in terms[1:]:
+        whole = exp.Add(this=whole, expression=term)
+    return whole
+
+
+def _merged(*values: Value) -> tuple[tuple[str, str], ...]:
+    return tuple(dict.fromkeys(column for value in values for column in value.columns))
+
+
+def _sums(measure: Measure) -> bool:
+    """Whether nothing of the measure is zero rather than unknown."""
+    return measure.agg in ("count", "count_distinct", "sum", "sum_boolean")
+
+
+def _period_agg(metric: Metric) -> str:
+    return metric.formula.period_agg if isinstance(metric.formula, Cumulative) else "last"
+
+
+def _short(relation: str) -> str:
+    return relation.removesuffix("_periods").removesuffix("_values").removesuffix("_exact")
+
+
+def segments_of(metrics: Iterable[Metric]) -> Segments:
+    """All segments of some metrics."""
+    return frozenset(segment for metric in metrics for segment in metric.segments)
