@@ -21,7 +21,7 @@ from pipelines.okr.readings import Point, Window, chart_points, steps_in_cycle
 from pipelines.okr.series import SeriesBook
 from pipelines.publishing.records import CheckInDueRow, KeyResultScoreRow, ObjectiveScoreRow
 from pipelines.scoring.arithmetic import quantise
-from pipelines.scoring.cadence import Due, due_dates, is_stale, update_dues
+from pipelines.scoring.cadence import Due, DueState, due_dates, is_stale, update_dues
 from pipelines.scoring.checkin import CheckIn, current
 from pipelines.scoring.forecast import Forecast, forecast
 from pipelines.scoring.kinds import Band, Commitment, Curve, KeyResultStatus, PaceStatus
@@ -110,7 +110,7 @@ def score_cycle(
     said: dict[str, tuple[CheckIn, ...]] = {}
     for item in current(seen):
         said[item.key_result] = (*said.get(item.key_result, ()), item)
-    asked = _dues(catalogue, cycle, as_of, said, dues)
+    asked = _dues(catalogue, cycle, as_of, said, dues, is_final)
     rows: list[KeyResultScoreRow] = []
     charts: list[Chart] = []
     for objective in cycle.objectives:
@@ -384,17 +384,28 @@ def _dues(
     as_of: date,
     said: Mapping[str, Sequence[CheckIn]],
     known: Iterable[Due],
+    is_final: bool,
 ) -> tuple[Due, ...]:
-    """Check-ins that were due by `as_of`, and the next one; what was published before keeps its nudges."""
-    open_ones = [
-        key_result.key
-        for objective in cycle.objectives
-        if objective.lifecycle == "active"
-        for key_result in objective.key_results
-        if key_result.status == "active"
-    ]
+    """Check-ins that were due by `as_of`, and the next one; what was published before keeps its nudges.
+
+    Nobody is asked about a closed cycle or a cancelled key result: what is open there is waived.
+    """
+    here, active = set(), set()
+    for objective in cycle.objectives:
+        for key_result in objective.key_results:
+            here.add(key_result.key)
+            if objective.lifecycle == "active" and key_result.status == "active":
+                active.add(key_result.key)
     days = due_dates(cycle.start, cycle.end, cycle.check_in, catalogue.settings.scoring)
     shown = [day for day in days if day <= as_of] + [day for day in days if day > as_of][:1]
-    earlier = {(due.key_result, due.due): due for due in known}
-    rows = [earlier.get((key, day), Due(key, day)) for key in open_ones for day in shown]
-    return update_dues(rows, {key: [item.on for item in items] for key, items in said.items()}, as_of)
+    earlier = {(due.key_result, due.due): due for due in known if due.key_result in here}
+    rows = earlier | {(key, day): earlier.get((key, day), Due(key, day)) for key in active for day in shown}
+    updated = update_dues(
+        rows.values(), {key: [item.on for item in items] for key, items in said.items()}, as_of
+    )
+    return tuple(
+        replace(due, state=DueState.WAIVED)
+        if due.is_open and (is_final or due.key_result not in active)
+        else due
+        for due in updated
+    )

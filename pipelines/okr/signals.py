@@ -1,4 +1,4 @@
-"""What good numbers may hide, and where to look next: gaming risk, local optima, focus, suggestions.
+"""What good numbers may hide, and what a decline suggests: gaming risk, local optima, drafts of objectives.
 
 Reads the KPI value frame after `apply_status`. Source: scoring rules, "Driver trees and contributions".
 """
@@ -16,24 +16,12 @@ from definitions.model import Catalogue, Grain, Metric
 from pipelines.okr.contributions import forest_of
 from pipelines.okr.limits import band_of
 from pipelines.okr.series import Observation, SeriesBook
+from pipelines.publishing.dictionary import headline_grain
 from pipelines.publishing.records import SuggestionRow
-from pipelines.scoring.arithmetic import Number, quantise_or_none
 from pipelines.scoring.change import relative_gain
-from pipelines.scoring.focus import Candidate, Focus, rank_focus
 from pipelines.scoring.guardrails import GAMING_RISK, LOCAL_OPTIMUM, is_gaming_risk, is_local_optimum
 from pipelines.scoring.kinds import KpiStatus
 from pipelines.scoring.suggestions import MetricFacts, Suggestion, suggest
-
-_HEADLINE = {
-    "hourly": Grain.WEEK,
-    "daily": Grain.WEEK,
-    "weekly": Grain.WEEK,
-    "sprint": Grain.WEEK,
-    "monthly": Grain.MONTH,
-    "quarterly": Grain.QUARTER,
-    "yearly": Grain.YEAR,
-}
-_UNKNOWN = {KpiStatus.NO_DATA, KpiStatus.STALE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +37,6 @@ class Signal:
     explanation: str
 
 
-def headline_grain(metric: Metric) -> str:
-    """The grain a metric is reviewed at; where it is not computed there, the nearest longer, then shorter one."""
-    wanted = _HEADLINE.get(metric.frequency.review, Grain.MONTH)
-    there = [Grain(grain) for grain in metric.grains if grain in set(Grain)]
-    if not there:
-        return metric.grains[0] if metric.grains else str(wanted)
-    return str(min(there, key=lambda grain: (grain.rank < wanted.rank, abs(grain.rank - wanted.rank))))
-
-
 def find_signals(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[Signal, ...]:
     """Gaming risks and local optima in the last complete period of each metric's headline grain."""
     book = SeriesBook(coloured, set(catalogue.metrics))
@@ -67,28 +46,6 @@ def find_signals(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple
             key=lambda signal: (signal.kind, signal.metric, signal.other),
         )
     )
-
-
-def focus_candidates(
-    catalogue: Catalogue, coloured: pa.Table, as_of: date, weights: dict[str, Number] | None = None
-) -> tuple[Focus, ...]:
-    """KPIs that are worth making a goal of, best first; every metric weighs one unless `weights` says otherwise."""
-    book = SeriesBook(coloured, set(catalogue.metrics))
-    candidates = []
-    for metric in catalogue.metrics.values():
-        row = _last(book, metric, headline_grain(metric), as_of)
-        if row is None or metric.status == "deprecated":
-            continue
-        candidates.append(
-            Candidate(
-                metric=metric.name,
-                weight=(weights or {}).get(metric.name, 1),
-                attainment=quantise_or_none(row.attainment),
-                is_actionable=metric.is_actionable and not metric.is_vanity,
-                is_data_ok=row.status is None or KpiStatus(row.status) not in _UNKNOWN,
-            )
-        )
-    return rank_focus(candidates)
 
 
 def suggestions(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[SuggestionRow, ...]:
@@ -118,7 +75,7 @@ def suggestions(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[
 def _gaming(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[Signal]:
     found = []
     for metric in catalogue.metrics.values():
-        grain = headline_grain(metric)
+        grain = headline_grain(metric.frequency, metric.grains)
         row, before = _last_two(book, metric, grain, as_of)
         if row is None or before is None:
             continue
@@ -151,7 +108,7 @@ def _local_optima(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[S
     found = []
     for node in forest_of(catalogue).children_first:
         parent = catalogue.metrics[node.metric]
-        grain = headline_grain(parent)
+        grain = headline_grain(parent.frequency, parent.grains)
         above = [row for row in book.of(parent.name, grain) if row.end <= as_of]
         for name in node.children:
             below = [row for row in book.of(name, grain) if row.end <= as_of]
@@ -182,11 +139,6 @@ def _last_two(
 ) -> tuple[Observation | None, Observation | None]:
     rows = [row for row in book.of(metric.name, grain) if row.end <= as_of][-2:]
     return (rows[-1], rows[-2]) if len(rows) == 2 else (None, None)
-
-
-def _last(book: SeriesBook, metric: Metric, grain: str, as_of: date) -> Observation | None:
-    rows = [row for row in book.of(metric.name, grain) if row.end <= as_of]
-    return rows[-1] if rows else None
 
 
 def _statuses(rows: Sequence[Observation]) -> list[KpiStatus]:

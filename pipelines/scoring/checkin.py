@@ -47,10 +47,10 @@ class CheckIn:
 
     @property
     def override(self) -> Override | None:
-        """The status this check-in puts in place of the computed one."""
-        if self.status_override is None:
+        """The status this check-in puts in place of the computed one; a word that is not a person's to give is none."""
+        if self.status_override not in OVERRIDES:
             return None
-        return Override(self.status_override, self.blockers or self.progress_note)
+        return Override(self.status_override, self.blockers or self.progress_note or self.how_it_happened)
 
 
 def make_check_in(

@@ -34,6 +34,7 @@ from definitions.model import (
 )
 
 COMPANY = Calendar("company")
+HASH = "0" * 64
 Q4 = (date(2026, 10, 1), date(2026, 12, 31))
 
 _FORMULAS: dict[str, tuple[MetricType, Any]] = {
@@ -152,6 +153,7 @@ def series(
             {
                 "metric": name,
                 "version": 1,
+                "definition_hash": HASH,
                 "grain": grain,
                 "period_start": period.start,
                 "period_end": period.last_day,
@@ -179,6 +181,7 @@ FRAME = pa.schema(
     [
         ("metric", pa.string()),
         ("version", pa.int32()),
+        ("definition_hash", pa.string()),
         ("grain", pa.string()),
         ("period_start", pa.date32()),
         ("period_end", pa.date32()),

@@ -272,6 +272,18 @@ def test_a_cancelled_key_result_is_neither_asked_about_nor_counted() -> None:
     assert found.objectives[0].kr_total == 1
 
 
+def test_what_is_open_when_a_key_result_is_cancelled_or_a_cycle_closed_is_waived() -> None:
+    asked = Due("kr1", date(2026, 10, 9), nudges_sent=2)
+    cancelled = cycle(objective("o1", replace(KR, status="cancelled")))
+    closed = cycle(objective("o1", KR), state="closed")
+
+    for goals in (cancelled, closed):
+        found = score_cycle(catalogue([NPS], goals), goals, frame(NPS_WEEKS), MID, dues=[asked])
+        states = {due.due_date: (due.state, due.nudges_sent) for due in found.check_ins_due}
+        assert states[asked.due] == ("waived", 2)
+        assert {state for state, _ in states.values()} == {"waived"}
+
+
 # ── other kinds ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
