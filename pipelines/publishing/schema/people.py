@@ -5,13 +5,13 @@ The only tables outside the pipeline's hands. Nothing here is overwritten: a cor
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Date, Index, Table, Text, func
+from sqlalchemy import CheckConstraint, Date, Index, Table, Text, text
 
 from pipelines.publishing.schema.base import INPUT, col, flag, key, metadata, one_of, references
 from pipelines.publishing.schema.goals import KR_STATUSES
 from pipelines.publishing.types import Quantity, SurrogateKey, UtcTimestamp
 
-NOW = func.now()
+NOW = text("CURRENT_TIMESTAMP")
 
 check_in = Table(
     "check_in",
