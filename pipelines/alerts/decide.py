@@ -99,7 +99,10 @@ def _same_episode(alert: Alert, world: World) -> Alert:
         return alert
     if incident.is_open:
         return replace(alert, since=incident.since)
-    return alert if alert.since > incident.since else replace(alert, since=world.now)
+    # Keys count whole seconds.
+    if alert.since.replace(microsecond=0) > incident.since:
+        return alert
+    return replace(alert, since=max(world.now.replace(microsecond=0), incident.since + timedelta(seconds=1)))
 
 
 def _causes(firing: Mapping[str, Alert], covered: Covered, world: World) -> dict[str, Alert]:

@@ -23,6 +23,7 @@ from jinja2 import Environment, PackageLoader, Template
 
 from definitions.model import Organisation
 from definitions.settings import AlertSettings
+from pipelines.anomalies.wording import say_period
 
 from .chart import png
 from .model import Alert, AlertType, Notice, Severity, stamp, wire_key
@@ -242,7 +243,7 @@ def _owner(alert: Alert, organisation: Organisation) -> str:
 def _local(instant: datetime, wording: Wording) -> str:
     local = instant.astimezone(ZoneInfo(wording.settings.time_zone))
     clock = "" if (local.hour, local.minute) == (0, 0) else f" {local:%H:%M %Z}"
-    return f"{local:%a} {local.day} {local:%b %Y}{clock}"
+    return f"{say_period(local.date(), 'day')}{clock}"
 
 
 def _data(entry: Entry, recipient: str, wording: Wording) -> dict[str, Any]:

@@ -62,13 +62,14 @@ def _goal_alert(
     family = metric.unit_family if metric is not None else "count"
     unit = (metric.currency or metric.unit) if metric is not None else (key_result.unit or "")
     facts = [
-        ("Score", score.score, "score"),
-        ("Expected by now", score.expected_progress, "ratio"),
-        ("Chance of reaching it", score.hit_probability, "ratio"),
-        ("Owner's confidence", score.owner_confidence, "ratio"),
+        ("Score", score.score, "score", ""),
+        ("Expected by now", score.expected_progress, "ratio", ""),
+        ("Chance of reaching it", score.hit_probability, "ratio", ""),
+        ("Owner's confidence", score.owner_confidence, "ratio", ""),
     ]
     if not is_restricted:
-        facts = [("Now", score.current_value, family), ("Target", key_result.target, family), *facts]
+        now_and_then = (("Now", score.current_value), ("Target", key_result.target))
+        facts = [*((label, value, family, unit) for label, value in now_and_then), *facts]
     return Alert(
         type=kind,
         subject=Subject("key_result", key_result.key, key_result.statement),
@@ -79,8 +80,8 @@ def _goal_alert(
         owner=key_result.owner,
         detail=f"Objective: {objective.title}",
         facts=tuple(
-            Fact(label, say(float(value), shape, unit), float(value))
-            for label, value, shape in facts
+            Fact(label, say(float(value), shape, measured_in), float(value))
+            for label, value, shape, measured_in in facts
             if value is not None
         ),
         rests_on=where.rests_on.get(key_result.metric or "", ()),

@@ -10,11 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from definitions.model import Catalogue, Metric, Target, trailing_days
+from definitions.model import Catalogue, Metric, Target
 from definitions.settings import AlertSettings
 from pipelines.alerts.decision import Covered
 from pipelines.alerts.model import Alert, AlertType, Contributor, Fact, Link, Severity, Subject
-from pipelines.alerts.say import say_metric, say_period, say_range
+from pipelines.alerts.say import say_metric, say_range
+from pipelines.anomalies.wording import say_period
+from pipelines.publishing.dictionary import headline_grain
 from pipelines.publishing.publication import Coverage
 from pipelines.publishing.records import AnomalyRow, segment_key
 from pipelines.scoring.arithmetic import Number
@@ -25,15 +27,6 @@ from .base import Found, Places, midnight
 from .series import Series
 
 _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
-_GRAIN_OF_REVIEW = {
-    "hourly": "day",
-    "daily": "day",
-    "weekly": "week",
-    "sprint": "week",
-    "monthly": "month",
-    "quarterly": "quarter",
-    "yearly": "year",
-}
 _WEIGHTS = {"north_star": 4.0, "supporting": 2.0, "operational": 1.0}
 
 
@@ -127,7 +120,7 @@ def _severity(flag: AnomalyRow) -> Severity:
 def red_lines(values: pa.Table, catalogue: Catalogue, where: Places, series: Series | None = None) -> Found:
     """Latest final values at or beyond `red_at`: critical whatever the target. Source: scoring rules, 'KPI status'.
 
-    Looked at are the total of each metric with a `red_at`, at the grain it is reviewed by, and every series whose
+    Looked at are the total of each metric with a `red_at`, at its headline grain, and every series whose
     target has one, in the target's own period.
 
     Args:
@@ -156,7 +149,10 @@ def _lines(catalogue: Catalogue) -> dict[_Line, tuple[Limits, Target | None]]:
     lines: dict[_Line, tuple[Limits, Target | None]] = {}
     for metric in catalogue.metrics.values():
         if metric.red_at is not None:
-            lines[metric.name, review_grain(metric), "total"] = (_limits(metric, metric.red_at), None)
+            lines[metric.name, headline_grain(metric.frequency, metric.grains), "total"] = (
+                _limits(metric, metric.red_at),
+                None,
+            )
     for target in sorted(catalogue.targets, key=lambda target: target.period_start):
         if target.red_at is None or target.metric not in catalogue.metrics:
             continue
@@ -172,16 +168,6 @@ def _limits(metric: Metric, red_at: float) -> Limits:
     band = metric.band
     optimum = OptimumBand(band.low, band.high, band.floor, band.ceiling) if band else None
     return Limits(metric.direction, band=optimum, red_at=red_at)
-
-
-def review_grain(metric: Metric) -> str:
-    """The grain a metric is looked at: that of its review, else the finest coarser one that it has.
-
-    Trailing grains stand for their nearest standard one.
-    """
-    wanted = _DAYS[_GRAIN_OF_REVIEW.get(metric.frequency.review, "month")]
-    sizes = {grain: _DAYS.get(grain) or trailing_days(grain) or 1 for grain in metric.grains}
-    return min(sizes, key=lambda grain: (sizes[grain] < wanted, abs(sizes[grain] - wanted), grain))
 
 
 def _latest_final(values: pa.Table, metrics: set[str]) -> dict[_Line, dict[str, Any]]:

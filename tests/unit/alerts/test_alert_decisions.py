@@ -212,6 +212,14 @@ def test_what_fires_again_under_its_old_date_is_a_new_episode() -> None:
     assert {d.alert.episode for d in decisions} != {was.episode}
 
 
+def test_even_within_one_second_a_new_episode_has_a_new_key() -> None:
+    was = alert()
+    rows = [told(was, MONDAY), told(was, MONDAY, Notice.RESOLVED)]
+    again = replace(was, since=MONDAY + timedelta(milliseconds=300), severity=Severity.CRITICAL)
+    decisions = decide([again], Covered(), world(*rows, now=MONDAY + timedelta(milliseconds=400)))
+    assert {d.alert.episode for d in decisions} == {"anomaly:metric:csat/day/total@2026-03-02T10:00:01Z"}
+
+
 def test_nobody_hears_of_the_end_of_what_nobody_heard_of() -> None:
     was = alert()
     row = told(was, MONDAY, recipient="", channel="", state="suppressed", reason="silenced")
