@@ -24,7 +24,7 @@ from definitions.compiler.resolve import Resolver
 from definitions.compiler.stages import Cte, Scan
 from definitions.errors import CompileError, Problem, nearest
 from definitions.model import Calendar, Catalogue, Grain, Metric, is_grain
-from definitions.versions import definition_hash
+import definitions.versions as versions
 
 COLUMNS = (
     "metric",
@@ -90,7 +90,7 @@ class Compiler:
 
     def hash_of(self, metric: str) -> str:
         if metric not in self.hashes:
-            self.hashes[metric] = definition_hash(self.resolver, metric)
+            self.hashes[metric] = versions.definition_hash(self.resolver, metric)
         return self.hashes[metric]
 
     def batches(
