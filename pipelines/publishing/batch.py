@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import (
@@ -20,15 +19,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Date,
-    Double,
     FromClause,
-    Integer,
     MetaData,
     Table,
     Text,
     and_,
     bindparam,
-    cast,
     delete,
     exists,
     func,
@@ -43,6 +39,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.publishing import revisions, schema, staging
+from pipelines.publishing.arrow import fetch
 from pipelines.publishing.contracts import (
     ANOMALY,
     BLOCKED_METRIC,
@@ -52,14 +49,15 @@ from pipelines.publishing.contracts import (
     KEY_RESULT_TERMS,
     KPI_VALUE,
     TARGET,
+    current_rows,
 )
 from pipelines.publishing.dimensions import Row, as_row, write_dictionary
 from pipelines.publishing.errors import InvalidPublication
 from pipelines.publishing.facts import anomaly_coverage, rows_by_table, segments_of
 from pipelines.publishing.publication import BlockedMetric, Coverage, Publication, TableCounts
 from pipelines.publishing.records import TOTAL, QualityResultRow
+from pipelines.publishing.references import check_references
 from pipelines.publishing.revisions import EVERYTHING, Revisioned, Scope, Wording, Written
-from pipelines.publishing.types import Quantity
 from pipelines.publishing.values import Block, Prepared, block_first, uncovered
 
 VALUES = KPI_VALUE.stage()
@@ -119,6 +117,7 @@ class Batch:
             InvalidPublication: a value names a definition that neither the publication nor the database
             knows.
         """
+        check_references(self._connection, self._publication)
         self._version_keys = self._resolve_versions()
         keys = pa.array([self._version_keys[version] for version in self._prepared.versions], pa.int64())
         column = pa.DictionaryArray.from_arrays(pa.array(self._prepared.version_of_row, pa.int64()), keys)
@@ -141,13 +140,14 @@ class Batch:
 
     def staged_values(self) -> pa.Table:
         """The staged rows, read back from the database."""
-        return _as_arrow(self._connection, VALUES)
+        return fetch(self._connection, select(*(VALUES.c[name] for name in KPI_VALUE.columns)))
 
     def published_values(self) -> pa.Table:
         """Current values within the coverage of this publication."""
         published = schema.kpi_value.alias("published")
         within = exists().where(_in_coverage(COVERAGE, published)).correlate(published)
-        return _as_arrow(self._connection, published, [revisions.is_current("published"), within])
+        columns = (published.c[name] for name in KPI_VALUE.columns)
+        return fetch(self._connection, select(*columns).where(revisions.is_current("published"), within))
 
     def _load(self, blocks: Sequence[Block]) -> None:
         pieces = [self._frame.slice(start, stop - start) for start, stop in _runs(blocks)]
@@ -186,9 +186,9 @@ class Batch:
     ) -> dict[str, TableCounts]:
         """Bring every table to the state of this publication; returns what the manifest says of each."""
         publication, blocked = self._publication, self._blocked
+        self._write_segments()
         if publication.dictionary is not None:
             write_dictionary(self._connection, publication.dictionary, self._version_keys)
-        self._write_segments()
         written: dict[str, Written] = {KPI_VALUE.table.name: self._write_values(batch_id)}
         written[BLOCKED_METRIC.table.name] = self._write_blocked(batch_id, now)
         for spec, rows in rows_by_table(publication, blocked):
@@ -197,13 +197,9 @@ class Batch:
         written[schema.data_quality_result.name] = Written(results, 0, results, 0)
         self._write_alerts(batch_id)
         return {
-            table.name: written.get(table.name, Written()).counts(self._count(table)) for table in COUNTED
+            table.name: written.get(table.name, Written()).counts(current_rows(self._connection, table))
+            for table in COUNTED
         }
-
-    def _count(self, table: Table) -> int:
-        if "is_current" in table.c and table is not schema.metric_version:
-            return revisions.current_count(self._connection, table)
-        return int(self._connection.execute(select(func.count()).select_from(table)).scalar_one())
 
     def _write_segments(self) -> None:
         wanted = {*self._prepared.segments, *segments_of(self._publication), (TOTAL, "", "")}
@@ -312,7 +308,7 @@ class Batch:
             execute(new.on_conflict_do_update(index_elements=key, set_={"digest": new.excluded.digest}), rows)
 
     def _write_blocked(self, batch_id: int, now: datetime) -> Written:
-        stage = BLOCKED_METRIC.stage()
+        stage, published = BLOCKED_METRIC.stage(), BLOCKED_METRIC.table.alias("published")
         concerned = {entry.metric for entry in self._prepared.coverage} | {
             v[0] for v in self._prepared.versions
         }
@@ -323,6 +319,11 @@ class Batch:
             for _, b in sorted(self._blocked.items())
         ]
         staging.load_rows(self._connection, stage, rows)
+        since = select(published.c.blocked_at).where(
+            published.c.metric_id == stage.c.metric_id, revisions.is_current("published")
+        )
+        known = since.correlate(stage).scalar_subquery()
+        self._connection.execute(update(stage).values(blocked_at=func.coalesce(known, stage.c.blocked_at)))
         return revisions.write(self._connection, BLOCKED_METRIC, stage, batch_id, scope=_CONCERNED)
 
     def _write_rows(self, spec: Revisioned, rows: Sequence[Row], batch_id: int) -> Written:
@@ -432,24 +433,3 @@ def _runs(blocks: Sequence[Block]) -> list[tuple[int, int]]:
         else:
             runs.append((block.start, block.stop))
     return runs
-
-
-def _as_arrow(
-    connection: Connection, table: FromClause, where: Sequence[ColumnElement[bool]] = ()
-) -> pa.Table:
-    """Staged columns of a table as Arrow, numbers as doubles."""
-    columns = [table.c[name] for name in KPI_VALUE.columns]
-    kinds = [_arrow_type(column) for column in columns]
-    plain = [cast(c, Double()) if kind == pa.float64() else c for c, kind in zip(columns, kinds, strict=True)]
-    rows = connection.execute(select(*plain).where(*where)).all()
-    by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
-    arrays = [pa.array(values, kind) for values, kind in zip(by_column, kinds, strict=True)]
-    return pa.table(arrays, names=list(KPI_VALUE.columns))
-
-
-def _arrow_type(column: ColumnElement[Any]) -> pa.DataType:
-    if isinstance(column.type, Quantity):
-        return pa.float64()
-    if isinstance(column.type, Date):
-        return pa.date32()
-    return pa.int64() if isinstance(column.type, Integer) else pa.string()

@@ -8,10 +8,10 @@ publication rules, decision 3.
 
 from __future__ import annotations
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table, func, select
 
 from pipelines.publishing import schema
-from pipelines.publishing.revisions import Revisioned
+from pipelines.publishing.revisions import Revisioned, current_count
 
 _BOOKKEEPING = frozenset(
     {"revision", "revision_kind", "revision_reason", "is_current", "batch_id", "retired_batch_id"}
@@ -41,15 +41,14 @@ KPI_VALUE = Revisioned(
         "change_pct",
         "same_period_last_year",
     ),
+    refresh_log=schema.kpi_value_refresh,
 )
 
 
-def _all_compared(
-    table: Table, *natural_key: str, carried: tuple[str, ...] = (), refreshed: tuple[str, ...] = ()
-) -> Revisioned:
-    aside = {*natural_key, *carried, *refreshed, *_BOOKKEEPING, *(c.name for c in table.primary_key.columns)}
+def _all_compared(table: Table, *natural_key: str, carried: tuple[str, ...] = ()) -> Revisioned:
+    aside = {*natural_key, *carried, *_BOOKKEEPING, *(c.name for c in table.primary_key.columns)}
     compared = tuple(column.name for column in table.columns if column.name not in aside)
-    return Revisioned(table, natural_key, compared, refreshed, carried)
+    return Revisioned(table, natural_key, compared, carried=carried)
 
 
 TARGET = _all_compared(schema.target, "metric_id", "period_grain", "period_start", "segment_key")
@@ -79,11 +78,8 @@ FINDING = _all_compared(
     "subject_kind",
     "subject_id",
     "finding_number",
-    refreshed=("definition_file", "definition_line", "advice"),
 )
-BLOCKED_METRIC = _all_compared(
-    schema.blocked_metric, "metric_id", carried=("blocked_at",), refreshed=("reason", "check_id")
-)
+BLOCKED_METRIC = _all_compared(schema.blocked_metric, "metric_id", carried=("blocked_at",))
 
 REVISIONED = (
     TARGET,
@@ -113,3 +109,10 @@ COUNTED = (
     schema.dim_person,
 )
 """Tables whose rows the manifest counts: current ones where they are kept by revision, else all."""
+
+
+def current_rows(connection: Connection, table: Table) -> int:
+    """Rows of a counted table that are published now."""
+    if "is_current" in table.c and table is not schema.metric_version:
+        return current_count(connection, table)
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())

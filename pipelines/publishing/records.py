@@ -174,8 +174,6 @@ class EdgeRow:
     expected_sign: int = 1
     lag_periods: int = 0
     lag_grain: str | None = None
-    valid_from: date = date(1970, 1, 1)
-    valid_to: date = FOREVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Writing by revision: what is staged is held against what is published, in a few statements over sets.
 
-One join finds each staged row's published counterpart and gives a verdict. From the verdicts follow the rest: a
-row whose compared columns differ retires its counterpart and is inserted as its successor; a row that is the same
-stays; derived columns are brought up to date in place; what is covered and no longer there is retired. The number
-of statements does not depend on the number of rows. Source: publication rules, decisions 2 and 3.
+One join finds each staged row's published counterpart and gives a verdict. From the verdicts follow the
+rest: a row whose compared columns differ retires its counterpart and is inserted as its successor; a row
+that is the same stays; derived columns are brought up to date in place; what is covered and no longer there
+is retired. The number of statements does not depend on the number of rows. Source: publication rules,
+decisions 2 and 3.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Revisioned:
 
     `natural_key` identifies what a row is about. A difference in `compared` makes a new revision; one in
     `refreshed` alone is brought up to date in place (columns that follow from other rows, or words about the
-    same fact). `carried` is written with a new row and never compared.
+    same fact), and what stood there is noted in `refresh_log`. `carried` is written with a new row and never
+    compared.
     """
 
     table: Table
@@ -59,6 +61,7 @@ class Revisioned:
     compared: tuple[str, ...]
     refreshed: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
+    refresh_log: Table | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -99,8 +102,8 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Kind and reason of a successor, as SQL over the stage and the row it follows (alias `published`); and the
-    kind and reason of a row without predecessor, over the stage alone."""
+    """Kind and reason of a successor, as SQL over the stage and the row it follows (alias `published`); and
+    the kind and reason of a row without predecessor, over the stage alone."""
 
     kind: ColumnElement[Any] | TextClause
     reason: ColumnElement[Any] | TextClause
@@ -123,8 +126,8 @@ def write(
 ) -> Written:
     """Bring a table to what is staged.
 
-    `scope` says which published rows the stage is complete for: those that are not staged are retired. Without
-    one, rows that are not staged stay.
+    `scope` says which published rows the stage is complete for: those that are not staged are retired.
+    Without one, rows that are not staged stay.
     """
     verdict = _verdict_table(connection, spec)
     staging.create(connection, verdict)
@@ -135,14 +138,15 @@ def write(
         if scope is not None:
             absent = _retire(connection, spec, _absent(spec, verdict, scope), batch_id)
         revised = _retire(connection, spec, changed, batch_id)
-        refreshed = _refresh(connection, spec, stage, verdict)
+        refreshed = _refresh(connection, spec, stage, verdict, batch_id)
     inserted = _insert(connection, spec, stage, verdict, batch_id, wording)
     staging.drop(connection, verdict)
     return Written(inserted, revised, revised + absent, refreshed)
 
 
 def is_current(alias: str) -> ColumnElement[bool]:
-    """The condition of the index over current rows, word for word: SQLite uses that index for nothing else."""
+    """The condition of the index over current rows, word for word: SQLite uses that index for nothing
+    else."""
     return text(f"{alias}.is_current")  # type: ignore[return-value]
 
 
@@ -205,19 +209,25 @@ def _retire(connection: Connection, spec: Revisioned, keys: Select[Any], batch_i
     return connection.execute(statement.values(is_current=False, retired_batch_id=batch_id)).rowcount
 
 
-def _refresh(connection: Connection, spec: Revisioned, stage: Table, verdict: Table) -> int:
+def _refresh(connection: Connection, spec: Revisioned, stage: Table, verdict: Table, batch_id: int) -> int:
     outdated = and_(verdict.c.is_outdated, ~verdict.c.is_changed)
-    if not spec.refreshed or not _any(connection, verdict, outdated):
+    if spec.refresh_log is None or not _any(connection, verdict, outdated):
         return 0
-    table = spec.table
+    table, columns = spec.table, spec.refreshed
+    keys = select(verdict.c.published_key).where(outdated)
+    before = select(table.c[spec.surrogate], literal(batch_id), *(table.c[name] for name in columns))
+    noted = insert(spec.refresh_log).from_select(
+        [spec.surrogate, "batch_id", *columns], before.where(table.c[spec.surrogate].in_(keys))
+    )
+    connection.execute(noted)
     fresh = (
-        select(verdict.c.published_key, *(stage.c[name] for name in spec.refreshed))
+        select(verdict.c.published_key, *(stage.c[name] for name in columns))
         .select_from(verdict.join(stage, stage.c[STAGE_ROW] == verdict.c[STAGE_ROW]))
         .where(outdated)
         .subquery("fresh")
     )
     statement = update(table).where(table.c[spec.surrogate] == fresh.c.published_key)
-    return connection.execute(statement.values({name: fresh.c[name] for name in spec.refreshed})).rowcount
+    return connection.execute(statement.values({name: fresh.c[name] for name in columns})).rowcount
 
 
 def _insert(
@@ -225,11 +235,12 @@ def _insert(
 ) -> int:
     table = spec.table
     is_first = verdict.c[STAGE_ROW].is_(null())
+    earlier = _earlier_revision(connection, spec, stage)
     rows = (
         select(
             *(stage.c[name] for name in spec.columns),
-            case((is_first, _earlier_revision(connection, spec, stage)), else_=verdict.c.revision) + 1,
-            case((is_first, wording.first_kind), else_=verdict.c.kind),
+            case((is_first, earlier), else_=verdict.c.revision) + 1,
+            case((~is_first, verdict.c.kind), (earlier > 0, "returned"), else_=wording.first_kind),
             case((is_first, wording.first_reason), else_=verdict.c.reason),
             true(),
             literal(batch_id),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
+from pipelines.publishing.access import hand_over
 from pipelines.publishing.engine import writing
 from pipelines.publishing.errors import DatabaseUnavailable
 from pipelines.publishing.schema import dim_team, metric, object_comment
@@ -69,6 +70,7 @@ def write_scorecards(connection: Connection) -> None:
             connection.exec_driver_sql(f"DROP VIEW {prefix}{_quoted(connection, name)}")
         connection.exec_driver_sql(_create(connection, card, prefix))
         _comment(connection, card, prefix)
+        hand_over(connection, f"{prefix}{_quoted(connection, name)}")
 
 
 def _scorecards(connection: Connection) -> Iterable[Scorecard]:

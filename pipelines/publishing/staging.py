@@ -54,7 +54,7 @@ def load_arrow(connection: Connection, stage: Table, frame: pa.Table, first_row:
     if connection.dialect.name == "postgresql":
         _copy(connection, stage, frame)
     else:
-        _insert_many(connection, stage, frame)
+        insert_many(connection, f"temp.{stage.name}", frame)
 
 
 def _copy(connection: Connection, stage: Table, frame: pa.Table) -> None:
@@ -98,10 +98,11 @@ def _csv_chunks(frame: pa.Table) -> Iterator[bytes]:
         yield sink.getvalue().to_pybytes()
 
 
-def _insert_many(connection: Connection, stage: Table, frame: pa.Table) -> None:
+def insert_many(connection: Connection, table: str, frame: pa.Table) -> None:
+    """Insert a frame into a SQLite table, column by column turned into what the driver takes."""
     cursor = connection.connection.cursor()
     listing, marks = ", ".join(frame.column_names), ", ".join("?" * frame.num_columns)
-    statement = f"INSERT INTO temp.{stage.name} ({listing}) VALUES ({marks})"
+    statement = f"INSERT INTO {table} ({listing}) VALUES ({marks})"
     for start in range(0, frame.num_rows, CHUNK_ROWS):
         chunk = frame.slice(start, CHUNK_ROWS)
         rows = zip(*(python_values(column) for column in chunk.columns), strict=True)

@@ -20,6 +20,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
+from pipelines.publishing.access import grant_access
 from pipelines.publishing.engine import place_of, writing
 from pipelines.publishing.errors import SchemaMismatch
 from pipelines.publishing.schema.base import CORE, metadata
@@ -91,6 +92,7 @@ def _move(engine: Engine, to: str, step: Callable[..., None]) -> str:
             create_views(connection)
             write_comments(connection)
             write_scorecards(connection)
+            grant_access(connection)
         return now or ""
 
 

@@ -25,7 +25,15 @@ from .dictionary import (
     segment,
     target,
 )
-from .facts import anomaly, blocked_metric, kpi_value, metric_contribution, suggestion, value_digest
+from .facts import (
+    anomaly,
+    blocked_metric,
+    kpi_value,
+    kpi_value_refresh,
+    metric_contribution,
+    suggestion,
+    value_digest,
+)
 from .goals import (
     check_in_due,
     key_result,
@@ -80,6 +88,7 @@ __all__ = [
     "key_result_score",
     "key_result_terms",
     "kpi_value",
+    "kpi_value_refresh",
     "metadata",
     "metric",
     "metric_audience",

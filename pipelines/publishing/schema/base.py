@@ -73,6 +73,7 @@ def references(table: str, column: str | None = None, schema: str = CORE) -> For
 
 REVISION_KINDS = (
     "first",
+    "returned",
     "provisional_update",
     "settled",
     "restated",
@@ -83,7 +84,7 @@ REVISION_KINDS = (
     "changed",
     "withdrawal",
 )
-"""Why a row was written: the first of its key, a running period moved on, a period became final, a final
+"""Why a row was written: the first of its key, back after it had gone, a running period moved on, a period became final, a final
 value changed, the definition changed, only target or status changed, held back, released, any other change,
 or a withdrawn batch's predecessor put back."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Column,
     Date,
     ForeignKeyConstraint,
     Table,
@@ -23,7 +24,7 @@ from pipelines.publishing.schema.base import (
     revision_columns,
     revision_rules,
 )
-from pipelines.publishing.types import JsonText, Quantity, UtcTimestamp
+from pipelines.publishing.types import JsonText, Quantity, SurrogateKey, UtcTimestamp
 
 GRAIN = CheckConstraint(
     "period_grain IN ('day', 'week', 'month', 'quarter', 'year') OR substr(period_grain, 1, 9) = 'trailing_'",
@@ -76,6 +77,32 @@ kpi_value = Table(
     *revision_rules("kpi_value", "metric_id", "period_grain", "segment_key", "period_start"),
     schema=CORE,
     comment="One row per metric, period, segment and revision. Read it through the views of schema kpi.",
+)  # fmt: skip
+
+kpi_value_refresh = Table(
+    "kpi_value_refresh",
+    metadata,
+    col("kpi_value_key", SurrogateKey, references("kpi_value", "kpi_value_key"), primary_key=True,
+        comment="value whose derived columns were brought up to date in place"),
+    col("batch_id", SurrogateKey, references("publish_batch", "batch_id"), primary_key=True,
+        comment="batch that did it"),
+    *(
+        Column(name, kpi_value.c[name].type, nullable=True, comment=f"{name} before")
+        for name in (
+            "period_end",
+            "sample_size",
+            "state_reason",
+            "last_good_value",
+            "attainment",
+            "trend",
+            "previous_value",
+            "change_abs",
+            "change_pct",
+            "same_period_last_year",
+        )
+    ),
+    schema=CORE,
+    comment="What columns that follow from other periods were before a batch brought them up to date.",
 )  # fmt: skip
 
 value_digest = Table(

@@ -448,8 +448,8 @@ def upgrade() -> None:
             "comparison IN ('gte', 'gt', 'lte', 'lt', 'between')", name=op.f("ck_target_comparison")
         ),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_target_revision_kind"),
         ),
         sa.CheckConstraint(

@@ -54,8 +54,8 @@ def upgrade() -> None:
             name=op.f("ck_kpi_value_period_grain"),
         ),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_kpi_value_revision_kind"),
         ),
         sa.CheckConstraint(
@@ -122,6 +122,31 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_current"),
     )
     op.create_table(
+        "kpi_value_refresh",
+        sa.Column("kpi_value_key", types.SurrogateKey, nullable=False),
+        sa.Column("batch_id", types.SurrogateKey, nullable=False),
+        sa.Column("period_end", sa.Date(), nullable=True),
+        sa.Column("sample_size", sa.BigInteger(), nullable=True),
+        sa.Column("state_reason", sa.Text(), nullable=True),
+        sa.Column("last_good_value", types.Quantity(), nullable=True),
+        sa.Column("attainment", types.Quantity(), nullable=True),
+        sa.Column("trend", sa.Text(), nullable=True),
+        sa.Column("previous_value", types.Quantity(), nullable=True),
+        sa.Column("change_abs", types.Quantity(), nullable=True),
+        sa.Column("change_pct", types.Quantity(), nullable=True),
+        sa.Column("same_period_last_year", types.Quantity(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["kpi_core.publish_batch.batch_id"], name=op.f("fk_kpi_value_refresh_batch_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["kpi_value_key"],
+            ["kpi_core.kpi_value.kpi_value_key"],
+            name=op.f("fk_kpi_value_refresh_kpi_value_key"),
+        ),
+        sa.PrimaryKeyConstraint("kpi_value_key", "batch_id", name=op.f("pk_kpi_value_refresh")),
+        schema="kpi_core",
+    )
+    op.create_table(
         "value_digest",
         sa.Column("metric_id", sa.Text(), nullable=False),
         sa.Column("period_grain", sa.Text(), nullable=False),
@@ -147,8 +172,8 @@ def upgrade() -> None:
         sa.Column("batch_id", types.SurrogateKey, nullable=False),
         sa.Column("retired_batch_id", types.SurrogateKey, nullable=True),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_blocked_metric_revision_kind"),
         ),
         sa.CheckConstraint(
@@ -222,8 +247,8 @@ def upgrade() -> None:
             name=op.f("ck_kpi_value_period_grain"),
         ),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_metric_contribution_revision_kind"),
         ),
         sa.CheckConstraint(
@@ -313,8 +338,8 @@ def upgrade() -> None:
             name=op.f("ck_kpi_value_period_grain"),
         ),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_anomaly_revision_kind"),
         ),
         sa.CheckConstraint("severity IN ('info', 'warning', 'critical')", name=op.f("ck_anomaly_severity")),
@@ -375,8 +400,8 @@ def upgrade() -> None:
         sa.Column("batch_id", types.SurrogateKey, nullable=False),
         sa.Column("retired_batch_id", types.SurrogateKey, nullable=True),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_suggestion_revision_kind"),
         ),
         sa.CheckConstraint("state IN ('open', 'taken', 'dismissed')", name=op.f("ck_suggestion_state")),
@@ -424,4 +449,5 @@ def downgrade() -> None:
     op.drop_table("metric_contribution", schema="kpi_core")
     op.drop_table("blocked_metric", schema="kpi_core")
     op.drop_table("value_digest", schema="kpi_core")
+    op.drop_table("kpi_value_refresh", schema="kpi_core")
     op.drop_table("kpi_value", schema="kpi_core")

@@ -148,8 +148,8 @@ def upgrade() -> None:
             name=op.f("ck_key_result_terms_expected_curve"),
         ),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_key_result_terms_revision_kind"),
         ),
         sa.CheckConstraint(
@@ -245,8 +245,8 @@ def upgrade() -> None:
             name=op.f("ck_key_result_score_published_status"),
         ),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_key_result_score_revision_kind"),
         ),
         sa.CheckConstraint(
@@ -340,8 +340,8 @@ def upgrade() -> None:
             name=op.f("ck_objective_score_published_status"),
         ),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_objective_score_revision_kind"),
         ),
         sa.CheckConstraint(
@@ -400,8 +400,8 @@ def upgrade() -> None:
         sa.Column("batch_id", types.SurrogateKey, nullable=False),
         sa.Column("retired_batch_id", types.SurrogateKey, nullable=True),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_check_in_due_revision_kind"),
         ),
         sa.CheckConstraint(

@@ -96,8 +96,8 @@ def upgrade() -> None:
         sa.Column("batch_id", types.SurrogateKey, nullable=False),
         sa.Column("retired_batch_id", types.SurrogateKey, nullable=True),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_freshness_revision_kind"),
         ),
         sa.CheckConstraint(
@@ -154,8 +154,8 @@ def upgrade() -> None:
         sa.Column("batch_id", types.SurrogateKey, nullable=False),
         sa.Column("retired_batch_id", types.SurrogateKey, nullable=True),
         sa.CheckConstraint(
-            "revision_kind IN ('first', 'provisional_update', 'settled', 'restated', 'redefined', "
-            "'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
+            "revision_kind IN ('first', 'returned', 'provisional_update', 'settled', 'restated', "
+            "'redefined', 'retargeted', 'blocked', 'unblocked', 'changed', 'withdrawal')",
             name=op.f("ck_definition_finding_revision_kind"),
         ),
         sa.CheckConstraint(

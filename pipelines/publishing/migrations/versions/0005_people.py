@@ -29,7 +29,9 @@ def upgrade() -> None:
         sa.Column("blockers", sa.Text(), nullable=True),
         sa.Column("do_differently", sa.Text(), nullable=True),
         sa.Column("status_override", sa.Text(), nullable=True),
-        sa.Column("created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False),
+        sa.Column(
+            "created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False
+        ),
         sa.Column("supersedes", types.SurrogateKey, nullable=True),
         sa.CheckConstraint(
             "status_override IN ('on_track', 'at_risk', 'off_track', 'achieved', 'missed', 'stale', "
@@ -71,7 +73,9 @@ def upgrade() -> None:
         sa.Column("stretch_value", types.Quantity(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("entered_by", sa.Text(), nullable=False),
-        sa.Column("created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False),
+        sa.Column(
+            "created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False
+        ),
         sa.CheckConstraint(
             "comparison IN ('gte', 'gt', 'lte', 'lt')", name=op.f("ck_target_entry_comparison")
         ),
@@ -92,7 +96,9 @@ def upgrade() -> None:
         sa.Column("ends_at", types.UtcTimestamp(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
-        sa.Column("created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False),
+        sa.Column(
+            "created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False
+        ),
         sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_alert_silence_times_in_order")),
         sa.PrimaryKeyConstraint("silence_id", name=op.f("pk_alert_silence")),
         schema="kpi_input",
@@ -106,7 +112,9 @@ def upgrade() -> None:
         sa.Column("given_by", sa.Text(), nullable=False),
         sa.Column("expected_from", sa.Date(), nullable=True),
         sa.Column("expected_to", sa.Date(), nullable=True),
-        sa.Column("created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False),
+        sa.Column(
+            "created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False
+        ),
         sa.CheckConstraint(
             "verdict <> 'expected' OR reason IS NOT NULL",
             name=op.f("ck_alert_acknowledgement_expected_has_reason"),
@@ -127,7 +135,9 @@ def upgrade() -> None:
         sa.Column("verdict", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("given_by", sa.Text(), nullable=False),
-        sa.Column("created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False),
+        sa.Column(
+            "created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False
+        ),
         sa.CheckConstraint(
             "verdict IN ('acknowledged', 'expected', 'false')", name=op.f("ck_anomaly_feedback_verdict")
         ),
@@ -148,7 +158,9 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("is_expected", sa.Boolean(), nullable=False),
         sa.Column("author_email", sa.Text(), nullable=False),
-        sa.Column("created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False),
+        sa.Column(
+            "created_at", types.UtcTimestamp(), server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False
+        ),
         sa.CheckConstraint("start_date <= end_date", name=op.f("ck_annotation_days_in_order")),
         sa.ForeignKeyConstraint(
             ["metric_id"], ["kpi_core.metric.metric_id"], name=op.f("fk_annotation_metric_id")
