@@ -1,0 +1,209 @@
+"""Building the site: read one publication, draw its charts, write its pages.
+
+Files are written only where their bytes changed, each by rename, the overview last; pages of an earlier build that
+are no longer part of the site are taken away. The same database and the same ``now`` give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from sqlalchemy import Engine
+
+from . import numbers, words
+from .charts import sparkline
+from .links import numbered
+from .model import Snapshot
+from .pages import Page, all_pages, chart_of, search_index
+from .reading import read_snapshot
+from .site import Site
+
+SPARK_POINTS = 26
+ASSETS = ("style.css", "search.js")
+_MANIFEST = ".pages.json"
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """What was built: the overview's path, the pages of the site, how many files changed, and bytes in all."""
+
+    index: Path
+    pages: tuple[str, ...]
+    written: int
+    removed: int
+    largest_page_bytes: int
+    total_bytes: int
+
+
+def build_report(engine: Engine, folder: Path, now: datetime) -> ReportResult:
+    """Build the site of the current publication into ``folder`` (made when absent).
+
+    ``now`` (aware) is shown as the time of building and tells how old things are. Raises `DatabaseUnavailable`
+    when the database cannot be read, OSError naming the path when the folder cannot be written.
+    """
+    return write_site(read_snapshot(engine), folder, now)
+
+
+def write_site(snapshot: Snapshot, folder: Path, now: datetime) -> ReportResult:
+    """Write the site of a snapshot. See `build_report`."""
+    files = render_site(snapshot, now)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = _written_before(folder)
+    changed = [name for name, content in files.items() if _differs(folder / name, content)]
+    for name in sorted(changed, key=lambda name: (name == "index.html", name)):
+        _write(folder / name, files[name])
+    gone = sorted(before - set(files))
+    for name in gone:
+        (folder / name).unlink(missing_ok=True)
+    _write(folder / _MANIFEST, json.dumps(sorted(files)).encode())
+    pages = tuple(sorted(name for name in files if name.endswith(".html")))
+    return ReportResult(
+        index=folder / "index.html",
+        pages=pages,
+        written=len(changed),
+        removed=len(gone),
+        largest_page_bytes=max(len(files[name]) for name in pages),
+        total_bytes=sum(len(content) for content in files.values()),
+    )
+
+
+def render_site(snapshot: Snapshot, now: datetime) -> dict[str, bytes]:
+    """Every file of the site, by name. Pure: nothing is read or written but templates."""
+    site = _with_charts(Site(snapshot, now))
+    templates = _environment()
+    files = {page.name: _render(templates, site, page) for page in all_pages(site)}
+    files["search-index.js"] = _search_script(search_index(site))
+    for name in ASSETS:
+        files[name] = (_HERE / "assets" / name).read_bytes()
+    return files
+
+
+def _with_charts(site: Site) -> Site:
+    """The site with its charts drawn, in threads: the renderer leaves the interpreter free while it draws."""
+    metrics = [kpi.metric_id for kpi in site.snapshot.kpis]
+    with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
+        sparks = list(
+            pool.map(lambda kpi: sparkline(site.points(kpi.metric_id)[-SPARK_POINTS:]), site.snapshot.kpis)
+        )
+        charts = list(pool.map(lambda kpi: chart_of(site, kpi), site.snapshot.kpis))
+    return Site(site.snapshot, site.now, _marked(metrics, sparks), _marked(metrics, charts))
+
+
+def _marked(names: Iterable[str], drawings: Iterable[str]) -> dict[str, Markup]:
+    """Drawings come from the renderer, which escapes what it writes."""
+    return {name: Markup(drawing) for name, drawing in zip(names, drawings, strict=True)}  # noqa: S704
+
+
+def _render(templates: Environment, site: Site, page: Page) -> bytes:
+    shared = {"site": site, "title": page.title, "section": page.section}
+    context = {name: _inner(templates, shared, value) for name, value in page.context.items()}
+    if "values" in context:
+        context["values_table"] = context["values"]
+    html = templates.get_template(page.template).render(**shared, **context)
+    return (_tidy(html) + "\n").encode("utf-8", "replace")
+
+
+def _inner(templates: Environment, shared: Mapping[str, Any], value: Any) -> Any:
+    """A part of a page that has a template of its own, rendered; everything else as it is."""
+    if isinstance(value, Mapping) and "template" in value:
+        inner = templates.get_template(str(value["template"])).render(**shared, **value)
+        return Markup(inner)  # noqa: S704 - rendered by an escaping template
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [{name: _inner(templates, shared, one) for name, one in row.items()} for row in value]
+    return value
+
+
+def _tidy(html: str) -> str:
+    return "\n".join(line for line in (line.strip() for line in html.splitlines()) if line)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pipelines.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(_vocabulary())
+    return environment
+
+
+def _vocabulary() -> dict[str, Callable[..., Any] | Mapping[str, Any]]:
+    return {
+        "show": numbers.show,
+        "change": numbers.change,
+        "percent": numbers.percent,
+        "signed_percent": numbers.signed_percent,
+        "score": numbers.score,
+        "plain": numbers.plain,
+        "period": numbers.period,
+        "day": numbers.day,
+        "instant": numbers.instant,
+        "ago": numbers.ago,
+        "percent_unit": numbers.is_percent,
+        "bar_width": _bar_width,
+        "numbered": numbered,
+        "spoken": words.spoken,
+        "status_word": words.status_word,
+        "goal_word": words.goal_word,
+        "flag_words": words.flag_words,
+        "trends": words.TREND,
+        "effects": words.EFFECT,
+        "severities": words.SEVERITY,
+        "healths": words.HEALTH,
+        "kinds": words.ANOMALY_KIND,
+        "paces": words.PACE,
+        "states": words.STATE,
+        "grains": words.GRAIN,
+        "levels": words.LEVEL,
+        "perspectives": words.PERSPECTIVE,
+        "directions": words.DIRECTION,
+        "operators": words.OPERATOR,
+        "methods": words.METHOD,
+        "missing": words.MISSING,
+        "aggregations": words.AGGREGATION,
+    }
+
+
+def _bar_width(fraction: float) -> float:
+    """A fraction as units of a bar 200 wide."""
+    return round(max(0.0, min(1.0, fraction)) * 200, 1)
+
+
+def _search_script(rows: list[list[str]]) -> bytes:
+    """The search index as a script, so that search works from a file too; nothing in it can end the script."""
+    text = json.dumps(rows, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c")
+    return f"window.vitalsIndex={text};\n".encode()
+
+
+def _differs(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() != content
+    except FileNotFoundError:
+        return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def _written_before(folder: Path) -> set[str]:
+    try:
+        return {str(name) for name in json.loads((folder / _MANIFEST).read_bytes()) if "/" not in str(name)}
+    except (FileNotFoundError, ValueError):
+        return set()
