@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipelines.publishing.engine import open_reporting
-from tests.integration.okr.okr_company import Published, published
+from tests.integration.okr.okr_company import Published, opened, published
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Published]:
-    """The company on SQLite, then on PostgreSQL."""
-    url = f"sqlite:///{tmp_path}/reporting.db"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-    engine = open_reporting(url)
-    yield published(engine)
+@pytest.fixture(scope="session")
+def published_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the company published in it; tests work on copies."""
+    path = tmp_path_factory.mktemp("okr") / "reporting.db"
+    engine = open_reporting(f"sqlite:///{path}")
+    published(engine)
     engine.dispose()
+    return path
 
 
 @pytest.fixture
-def small_house(tmp_path: Path) -> Iterator[Published]:
+def small_house(published_file: Path, tmp_path: Path) -> Iterator[Published]:
     """The company on SQLite."""
-    engine = open_reporting(f"sqlite:///{tmp_path}/reporting.db")
+    copy = shutil.copy(published_file, tmp_path)
+    engine = open_reporting(f"sqlite:///{copy}")
+    yield opened(engine)
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest) -> Iterator[Published]:
+    """The company on SQLite, then on PostgreSQL."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("small_house")
+        return
+    engine = open_reporting(request.getfixturevalue("postgres_url"))
     yield published(engine)
     engine.dispose()

@@ -100,9 +100,14 @@ class Published:
         )
 
 
+def opened(engine: Engine) -> Published:
+    """The company around a database that was published before."""
+    return Published(engine, company(), DatabaseCheckIns(engine, lambda: NOW))
+
+
 def published(engine: Engine) -> Published:
     """Make the schema and publish once, as of the day before `TODAY`."""
     upgrade(engine)
-    found = Published(engine, company(), DatabaseCheckIns(engine, lambda: NOW))
+    found = opened(engine)
     found.publish_scores(date(2026, 11, 12), "first")
     return found
