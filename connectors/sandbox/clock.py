@@ -51,9 +51,9 @@ class Clock:
 
     @staticmethod
     def _checked(now: datetime) -> int:
-        end = datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, tzinfo=UTC)
-        if now > end:
+        at = instant(now)
+        if now > datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, tzinfo=UTC):
             raise ValueError(
                 f"the sandbox company's future is known up to {end:%Y-%m-%d}, found {now:%Y-%m-%d %H:%M}"
             )
-        return instant(now)
+        return at

@@ -143,9 +143,8 @@ class JiraSearch(Fake):
             hits = self.hits("issue")
             if extra:
                 fresh = self.hits("issue", searched=False)
-                numbers = np.asarray(
-                    [self.issue_number(str(number)) or -1 for number in extra], dtype=np.int64
-                )
+                known = [number for text in extra if (number := self.issue_number(str(text))) is not None]
+                numbers = np.asarray(known, dtype=np.int64)
                 fresh = fresh.take(np.isin(fresh.number, numbers))
                 hits = hits.take(~np.isin(hits.number, numbers))
                 hits = _joined(hits, fresh)

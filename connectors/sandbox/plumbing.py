@@ -363,15 +363,14 @@ class Fake:
                 return Reply(200, b"")
         if rule is None:
             return self.problem(404, f"no such resource: {request.method} {request.path}")
-        if not rule.open and not self.allows(request):
-            return self.problem(401, "The credentials are not valid")
-        if (wait := self._over_budget()) is not None:
-            return self.throttled({"Retry-After": str(max(1, round(wait)))}, wait)
         try:
-            reply = rule.handler(request, **names)
+            if not rule.open and not self.allows(request):
+                return self.problem(401, "The credentials are not valid")
+            if (wait := self._over_budget()) is not None:
+                return self.throttled({"Retry-After": str(max(1, round(wait)))}, wait)
+            return rule.handler(request, **names)
         except BadRequest as refused:
             return self.problem(refused.status, refused.message, refused.where)
-        return reply
 
     def error_at_200(self) -> Reply:
         """An error's body, to be sent with status 200."""

@@ -182,7 +182,7 @@ class Servers:
                 http=_TransportInScope,
                 ws="none",
                 lifespan="off",
-                log_level="critical",
+                log_level="error",
                 access_log=False,
                 date_header=False,
                 server_header=False,

@@ -1,4 +1,4 @@
-"""A small sandbox on loopback, one for all tests here; each test starts with a fresh clock, no traps and nothing by hand."""
+"""A small sandbox on loopback: each test starts with a fresh clock, no traps and nothing put by hand."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from connectors.sandbox.company.generate import Company, generate
+from connectors.sandbox.contracts import Contracts
 from connectors.sandbox.serve import Sandbox
 
 
@@ -24,13 +25,13 @@ def sandbox(small_company: Company) -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.fixture
-def contracts_folder() -> Path:
+@pytest.fixture(scope="session")
+def contracts() -> Contracts:
     shared = os.environ.get("VITALS_SHARED") or str(Path(__file__).resolve().parents[4] / "shared")
     folder = Path(shared) / "contracts"
     if not folder.is_dir():
         pytest.skip(f"vendor contracts are not at {folder}: set VITALS_SHARED")
-    return folder
+    return Contracts(folder)
 
 
 class Client:
@@ -73,8 +74,6 @@ def jira(sandbox: Sandbox) -> Client:
 @pytest.fixture
 def intercom(sandbox: Sandbox) -> Client:
     client = Client(sandbox.url("intercom"))
-    client.session.headers |= {
-        "Authorization": f"Bearer {sandbox.intercom.access_token}",
-        "Intercom-Version": "2.14",
-    }
+    client.session.headers["Authorization"] = f"Bearer {sandbox.intercom.access_token}"
+    client.session.headers["Intercom-Version"] = "2.14"
     return client

@@ -79,7 +79,9 @@ def test_tokens_expire(sandbox: Sandbox, salesforce: Client) -> None:
     assert salesforce.get(f"{DATA}/limits").status_code == 401
 
 
-@pytest.mark.parametrize("name", ["Account", "Lead", "Opportunity", "Event", "Task", "AccountEvent__c", "User"])
+@pytest.mark.parametrize(
+    "name", ["Account", "Lead", "Opportunity", "Event", "Task", "AccountEvent__c", "User"]
+)
 def test_rest_and_bulk_give_the_same_records(sandbox: Sandbox, salesforce: Client, name: str) -> None:
     held = sandbox.salesforce.snapshot(name)
     fields = ", ".join(sandbox.salesforce.objects[name].fields)
@@ -123,7 +125,8 @@ def test_conditions_order_and_limit(sandbox: Sandbox, salesforce: Client) -> Non
     found = query(
         salesforce,
         "SELECT Id, Amount, SystemModstamp FROM Opportunity WHERE SystemModstamp >= 2026-05-01T00:00:00Z AND "
-        "(StageName = 'Closed Won' OR (Amount > 20000 AND NOT IsClosed = true)) ORDER BY SystemModstamp DESC, Id LIMIT 40",
+        "(StageName = 'Closed Won' OR (Amount > 20000 AND NOT IsClosed = true)) "
+        "ORDER BY SystemModstamp DESC, Id LIMIT 40",
     )
     expected = [
         r
@@ -147,7 +150,9 @@ def test_ids_can_be_walked(salesforce: Client) -> None:
         seen += [record["Id"] for record in page]
         last = str(page[-1]["Id"])
     assert seen == sorted({str(identifier) for identifier in seen})
-    assert salesforce.get(f"{DATA}/query", params={"q": "SELECT COUNT() FROM Account"}).json()["totalSize"] == len(seen)
+    assert salesforce.get(f"{DATA}/query", params={"q": "SELECT COUNT() FROM Account"}).json()[
+        "totalSize"
+    ] == len(seen)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +173,10 @@ def test_a_bad_query_is_refused(salesforce: Client, soql: str, code: str) -> Non
 
 
 def test_field_history_tells_every_change(sandbox: Sandbox, salesforce: Client) -> None:
-    rows = bulk(salesforce, "SELECT OpportunityId, Field, OldValue, NewValue, CreatedDate FROM OpportunityFieldHistory")
+    rows = bulk(
+        salesforce,
+        "SELECT OpportunityId, Field, OldValue, NewValue, CreatedDate FROM OpportunityFieldHistory",
+    )
     current = sandbox.salesforce.snapshot("Opportunity", gone=True)
     stages: dict[str, list[dict[str, str]]] = {}
     for row in sorted(rows, key=lambda r: r["CreatedDate"]):
@@ -182,10 +190,16 @@ def test_field_history_tells_every_change(sandbox: Sandbox, salesforce: Client) 
 
 def test_records_by_hand_write_history(sandbox: Sandbox, salesforce: Client) -> None:
     fake = sandbox.salesforce
-    identifier = fake.put("Opportunity", {"Name": "By hand", "StageName": "Proposal", "Amount": 100.5, "CloseDate": "2026-07-01"})
+    identifier = fake.put(
+        "Opportunity",
+        {"Name": "By hand", "StageName": "Proposal", "Amount": 100.5, "CloseDate": "2026-07-01"},
+    )
     sandbox.clock.advance(hours=2)
     fake.put("Opportunity", {"Id": identifier, "StageName": "Closed Won", "IsClosed": True, "IsWon": True})
-    record = query(salesforce, f"SELECT StageName, Amount, IsWon, SystemModstamp FROM Opportunity WHERE Id = '{identifier}'")[0]
+    record = query(
+        salesforce,
+        f"SELECT StageName, Amount, IsWon, SystemModstamp FROM Opportunity WHERE Id = '{identifier}'",
+    )[0]
     assert (record["StageName"], record["Amount"], record["IsWon"]) == ("Closed Won", 100.5, True)
     assert record["SystemModstamp"] == "2026-06-15T08:00:00.000+0000"
     history = query(
@@ -197,7 +211,9 @@ def test_records_by_hand_write_history(sandbox: Sandbox, salesforce: Client) -> 
         ("created", None, None),
         ("StageName", "Proposal", "Closed Won"),
     ]
-    snapshots = query(salesforce, f"SELECT StageName FROM OpportunityHistory WHERE OpportunityId = '{identifier}'")
+    snapshots = query(
+        salesforce, f"SELECT StageName FROM OpportunityHistory WHERE OpportunityId = '{identifier}'"
+    )
     assert [r["StageName"] for r in snapshots] == ["Proposal", "Closed Won"]
 
 
@@ -232,7 +248,11 @@ def test_schema_changes_and_lost_permissions(sandbox: Sandbox, salesforce: Clien
     assert record["Segment__c"] in {"Free", "Pro", "Enterprise"}
     assert record["Score__c"] == "A"
     assert str(record["CreatedDate"]).startswith("about ")
-    assert bulk(salesforce, "SELECT Segment__c FROM Account")[0]["Segment__c"] in {"Free", "Pro", "Enterprise"}
+    assert bulk(salesforce, "SELECT Segment__c FROM Account")[0]["Segment__c"] in {
+        "Free",
+        "Pro",
+        "Enterprise",
+    }
     names = {f["name"] for f in salesforce.get(f"{DATA}/sobjects/Account/describe").json()["fields"]}
     assert {"Segment__c", "Score__c"} <= names
     assert not {"Industry", "Tier__c"} & names
@@ -257,10 +277,14 @@ def test_the_usage_is_told_with_every_answer(salesforce: Client) -> None:
 
 
 def test_a_job_can_be_aborted_and_deleted(salesforce: Client) -> None:
-    job = salesforce.post(f"{DATA}/jobs/query", {"operation": "query", "query": "SELECT Id FROM Account"}).json()["id"]
+    job = salesforce.post(
+        f"{DATA}/jobs/query", {"operation": "query", "query": "SELECT Id FROM Account"}
+    ).json()["id"]
     assert salesforce.get(f"{DATA}/jobs/query/{job}/results").status_code == 404
     assert salesforce.delete(f"{DATA}/jobs/query/{job}").status_code == 400
-    aborted = salesforce.session.patch(f"{salesforce.base}{DATA}/jobs/query/{job}", json={"state": "Aborted"}, timeout=5)
+    aborted = salesforce.session.patch(
+        f"{salesforce.base}{DATA}/jobs/query/{job}", json={"state": "Aborted"}, timeout=5
+    )
     assert aborted.json()["state"] == "Aborted"
     assert salesforce.delete(f"{DATA}/jobs/query/{job}").status_code == 204
     assert salesforce.get(f"{DATA}/jobs/query/{job}").status_code == 404
