@@ -169,10 +169,10 @@ def _grid(name: str, grain: str, rows: pd.DataFrame | None, spine: pd.DataFrame)
         by = seen.groupby(["segment_dimension", "segment_value"], sort=True, observed=True)[
             "period_start"
         ].min()
-        for (dimension, value), first in by.items():
-            dimensions.append(dimension)
-            values.append(value)
-            firsts.append(first)
+        found = by.reset_index()
+        dimensions += found["segment_dimension"].tolist()
+        values += found["segment_value"].tolist()
+        firsts += found["period_start"].tolist()
     count = len(dimensions)
     starts = np.tile(spine["period_start"].to_numpy(), count)
     kept = starts >= np.repeat(pd.to_datetime(pd.Series(firsts)).to_numpy(), len(spine))
