@@ -54,6 +54,6 @@ class Clock:
         at = instant(now)
         if now > datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, tzinfo=UTC):
             raise ValueError(
-                f"the sandbox company's future is known up to {end:%Y-%m-%d}, found {now:%Y-%m-%d %H:%M}"
+                f"the sandbox company's future is known up to {LAST_DAY:%Y-%m-%d}, found {now:%Y-%m-%d %H:%M}"
             )
         return at
