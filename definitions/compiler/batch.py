@@ -14,6 +14,7 @@ from functools import cached_property
 
 from sqlglot import exp
 
+import definitions.versions as versions
 from definitions.compiler import nodes
 from definitions.compiler.calendar_sql import FISCAL_MONTHS, fiscal_months, last_day_of, uses_pattern
 from definitions.compiler.layout import PAIR, Frame, Range, calendar_joins
@@ -24,7 +25,6 @@ from definitions.compiler.resolve import Resolver
 from definitions.compiler.stages import Cte, Scan
 from definitions.errors import CompileError, Problem, nearest
 from definitions.model import Calendar, Catalogue, Grain, Metric, is_grain
-import definitions.versions as versions
 
 COLUMNS = (
     "metric",

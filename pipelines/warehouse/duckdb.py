@@ -89,7 +89,7 @@ class DuckDBWarehouse:
             self._prepare(table)
             present = self.columns(table)
             if not present:
-                self._connection.execute(f"CREATE TABLE {_quoted(table)} AS SELECT * FROM offered LIMIT 0")
+                self._create(table)
             else:
                 self._widen(table, present)
             columns = ", ".join(_quoted(name) for name in rows.column_names)
@@ -125,7 +125,8 @@ class DuckDBWarehouse:
     def write(self, table: str, rows: pa.Table) -> int:
         with self.transaction(), self._offered(rows):
             self._prepare(table)
-            self._connection.execute(f"CREATE OR REPLACE TABLE {_quoted(table)} AS SELECT * FROM offered")
+            self._create(table)
+            self._connection.execute(f"INSERT INTO {_quoted(table)} SELECT * FROM offered")
         return int(rows.num_rows)
 
     def append(self, table: str, rows: pa.Table) -> int:
@@ -135,12 +136,10 @@ class DuckDBWarehouse:
             present = self.columns(table)
             if present:
                 self._widen(table, present)
-                columns = ", ".join(_quoted(name) for name in rows.column_names)
-                self._connection.execute(
-                    f"INSERT INTO {_quoted(table)} ({columns}) SELECT {columns} FROM offered"
-                )
             else:
-                self._connection.execute(f"CREATE TABLE {_quoted(table)} AS SELECT * FROM offered")
+                self._create(table)
+            columns = ", ".join(_quoted(name) for name in rows.column_names)
+            self._connection.execute(f"INSERT INTO {_quoted(table)} ({columns}) SELECT {columns} FROM offered")
         return int(rows.num_rows)
 
     @contextmanager
@@ -183,6 +182,16 @@ class DuckDBWarehouse:
     def _prepare(self, table: str) -> None:
         schema, _ = _split(table)
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
+
+    def _create(self, table: str) -> None:
+        """Make an empty table with the columns of what is offered.
+
+        By DDL, not by CREATE TABLE AS: DuckDB 2.0.0 counts the rows of a large insert into a table that was made
+        from no rows in the same transaction, but returns none of them.
+        """
+        offered = self._connection.execute("DESCRIBE SELECT * FROM offered").fetchall()
+        columns = ", ".join(f"{_quoted(name)} {kind}" for name, kind, *_ in offered)
+        self._connection.execute(f"CREATE OR REPLACE TABLE {_quoted(table)} ({columns})")
 
     def _widen(self, table: str, present: dict[str, str]) -> None:
         offered = self._connection.execute("DESCRIBE SELECT * FROM offered").fetchall()

@@ -64,6 +64,20 @@ def test_merge_adds_columns_that_are_new() -> None:
         ]
 
 
+@pytest.mark.parametrize("how", ["append", "merge"])
+def test_many_rows_put_into_a_table_made_empty_in_the_same_transaction_are_all_there(how: str) -> None:
+    """DuckDB 2.0.0 would count them and return none (see `_create`)."""
+    many = pa.table({"id": [str(number) for number in range(130_000)]})
+    with DuckDBWarehouse(":memory:") as warehouse:
+        with warehouse.transaction():
+            warehouse.write("crm.things", many.slice(0, 0))
+            if how == "append":
+                warehouse.append("crm.things", many)
+            else:
+                warehouse.merge("crm.things", many, ["id"])
+        assert warehouse.query("SELECT id FROM crm.things").num_rows == 130_000
+
+
 def test_a_failed_transaction_leaves_nothing() -> None:
     with DuckDBWarehouse(":memory:") as warehouse:
         warehouse.write("crm.things", pa.table({"id": ["a"]}))
