@@ -46,6 +46,8 @@ class DefinitionsError(Exception):
 class CatalogueError(DefinitionsError):
     """A folder of definitions that cannot be used as it is; ``problems`` holds every one found, in file order."""
 
+    subject = "definitions"
+
     def __init__(self, problems: Iterable[Problem]) -> None:
         unique = dict.fromkeys(problems)
         self.problems: tuple[Problem, ...] = tuple(sorted(unique, key=lambda problem: problem.sort_key))
@@ -53,7 +55,7 @@ class CatalogueError(DefinitionsError):
 
     def _summary(self) -> str:
         count = len(self.problems)
-        lines = [f"{count} problem{'' if count == 1 else 's'} in the definitions"]
+        lines = [f"{count} problem{'' if count == 1 else 's'} in the {self.subject}"]
         lines += [f"  {problem}" for problem in self.problems[:_SHOWN]]
         if count > _SHOWN:
             lines.append(f"  … and {count - _SHOWN} more")
@@ -66,6 +68,8 @@ class CompileError(CatalogueError):
 
 class QueryError(CatalogueError):
     """A query that names what is not there, or asks for what cannot be answered."""
+
+    subject = "query"
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:

@@ -19,12 +19,14 @@ from definitions.errors import CompileError, Problem
 from definitions.model import (
     Aggregation,
     Balance,
+    Calendar,
     Catalogue,
     Column,
     ColumnType,
     Conversion,
     Derived,
     Expression,
+    Grain,
     Location,
     Measure,
     Metric,
@@ -234,15 +236,33 @@ class Resolver:
         return found
 
     def dimension(
-        self, source: Source, name: str, path: tuple[str, ...] = (), location: Location | None = None
+        self,
+        source: Source,
+        name: str,
+        path: tuple[str, ...] = (),
+        location: Location | None = None,
+        *,
+        calendar: Calendar | None = None,
     ) -> Resolved:
-        """A dimension (or column) of a source by name; dotted names lead over joins."""
-        return self.expression(source, Expression(name, location or source.location), path=(*path, name))
+        """A dimension (or column) of a source by name; dotted names lead over joins.
 
-    def has_dimension(self, source: Source, name: str) -> bool:
+        With a calendar, a time can be cut to a grain (``created_at.month``), and an instant is cut to
+        its day.
+        """
+        head, _, last = name.rpartition(".")
+        if calendar is not None and head and last in set(Grain):
+            whole = self.expression(source, Expression(head, location or source.location), path=(*path, head))
+            if whole.type is not None and whole.type.is_time:
+                return cut(whole, Grain(last), calendar)
+        found = self.expression(source, Expression(name, location or source.location), path=(*path, name))
+        if calendar is not None and found.type is ColumnType.TIMESTAMP:
+            return cut(found, Grain.DAY, calendar)
+        return found
+
+    def has_dimension(self, source: Source, name: str, calendar: Calendar | None = None) -> bool:
         """Whether ``name`` can be resolved over this source."""
         try:
-            self.dimension(source, name)
+            self.dimension(source, name, calendar=calendar)
         except CompileError:
             return False
         return True
@@ -321,6 +341,22 @@ class Resolver:
                 yield from self.measures_of(operand.metric, trail)
             else:
                 yield trail, operand
+
+
+def cut(resolved: Resolved, grain: Grain, calendar: Calendar) -> Resolved:
+    """A time cut to the start of its period (its second, minute or hour) in a calendar."""
+    from definitions.compiler.calendar_sql import local_day, local_time, period_start_of
+
+    kind = resolved.type or ColumnType.DATE
+    if grain.is_clock:
+        moment = nodes.cast(local_time(resolved.node.copy(), kind, calendar), ColumnType.TIMESTAMP)
+        node: Node = nodes.TruncTime(this=moment, unit=nodes.text(grain))
+        type_ = ColumnType.TIMESTAMP
+    else:
+        node = period_start_of(lambda: local_day(resolved.node.copy(), kind, calendar), grain, calendar)
+        type_ = ColumnType.DATE
+    sql = f"{resolved.sql} by {grain} of {calendar.name}"
+    return replace(resolved, node=node, type=type_, sql=sql)
 
 
 def check_expressions(catalogue: Catalogue, known: set[Location]) -> list[Problem]:

@@ -106,15 +106,20 @@ class RowSource:
         """The dimensions as columns ``by_…``."""
         found: list[Node] = []
         for name in self.dims():
-            resolved = self.context.resolver.dimension(self.source, name)
+            resolved = self._dimension(name)
             value = as_text(resolved) if isinstance(self.context.layout, Frame) else grouped(resolved)
             found.append(nodes.aliased(self.qualified(value, resolved.needs), by_column(name)))
         return found
 
     def expressions(self, extra: Iterable[Resolved] = ()) -> list[Resolved]:
         """Everything that the FROM clause has to make reachable."""
-        found = [self.context.resolver.dimension(self.source, name) for name in self.dims()]
+        found = [self._dimension(name) for name in self.dims()]
         return [*found, *extra, *self.conditions()]
+
+    def _dimension(self, name: str) -> Resolved:
+        context = self.context
+        calendar = context.calendar if isinstance(context.layout, Query) else None
+        return context.resolver.dimension(self.source, name, calendar=calendar)
 
     def conditions(self) -> list[Resolved]:
         """The source's own filter, and the query's."""

@@ -1,0 +1,499 @@
+"""The query face: any metrics together, by any dimensions they share, as one statement.
+
+    statement = query(catalogue, ["win_rate", "bookings"], by=["region"], grain="month", start=date(2026, 1, 1))
+    table = statement.arrow(warehouse.query)
+
+Also without time, and dimensions only. Source: dictionary rules, 'What the numbers must mean'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from definitions.compiler import nodes
+from definitions.compiler.batch import Compiler
+from definitions.compiler.calendar_sql import FISCAL_MONTHS, fiscal_months, period_start_of
+from definitions.compiler.expressions import RefusedError, Typed, parse, translate
+from definitions.compiler.layout import Query, Range, TimeKey, dim_alias, grouped, output_days
+from definitions.compiler.nodes import Node
+from definitions.compiler.plan import Asked, Planner, Value, full_join
+from definitions.compiler.render import render
+from definitions.compiler.stages import Cte, RowSource, Scan, query_times
+from definitions.errors import CompileError, Problem, QueryError, listing, nearest
+from definitions.model import Calendar, Catalogue, ColumnType, Expression, Grain, Location, Missing, Source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+METRIC_TIME = "metric_time"
+_PARTS = ("year", "quarter", "month", "week", "day", "dow", "doy", "hour", "minute")
+_CLOCK = (Grain.SECOND, Grain.MINUTE, Grain.HOUR)
+_STEPS = {
+    Grain.SECOND: timedelta(seconds=1),
+    Grain.MINUTE: timedelta(minutes=1),
+    Grain.HOUR: timedelta(hours=1),
+}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A compiled query. ``columns`` are its output: time keys, dimensions, then metrics, as asked for."""
+
+    metrics: tuple[str, ...]
+    columns: tuple[str, ...]
+    scans: tuple[Scan, ...]
+    ctes: tuple[Cte, ...] = field(repr=False)
+    final: exp.Query = field(repr=False)
+
+    def sql(self, dialect: str = "duckdb", *, pretty: bool = True) -> str:
+        """The statement for an engine: duckdb, postgres, spark, snowflake, bigquery or trino."""
+        return render(self.ctes, self.final, dialect, pretty=pretty)
+
+    def arrow(self, run: Callable[[str], pa.Table], dialect: str = "duckdb") -> pa.Table:
+        """The result as an Arrow table; ``run`` executes SQL (a warehouse's ``query``)."""
+        return run(self.sql(dialect))
+
+
+def query(
+    catalogue: Catalogue | Compiler,
+    metrics: Sequence[str] = (),
+    *,
+    by: Sequence[str] = (),
+    grain: str | None = None,
+    where: str | Sequence[str] | None = None,
+    start: date | datetime | None = None,
+    end: date | datetime | None = None,
+    order: Sequence[str] = (),
+    limit: int | None = None,
+) -> Statement:
+    """Compile a query.
+
+    ``by``: dimension names (dotted over joins), a time dimension with a grain (``created_at.month``), or
+    ``metric_time``
+    with a grain or a part (``metric_time.week``, ``metric_time.dow``). ``grain``: short for
+    ``metric_time.<grain>``.
+    ``where``: conditions over dimensions and ``metric_time``; ``metric(name, column) > 3`` compares with
+    a metric per
+    entity. ``start``/``end``: inclusive, widened to whole grains. ``order``: column names, ``-name`` for
+    descending.
+    Raises QueryError that names what is wrong and the nearest valid name.
+    """
+    compiler = catalogue if isinstance(catalogue, Compiler) else Compiler(catalogue)
+    try:
+        return _Question(compiler, metrics, by, grain, where, start, end).statement(order, limit)
+    except QueryError:
+        raise
+    except CompileError as error:
+        raise QueryError(error.problems) from error
+
+
+class _Question:
+    """One query on its way to a statement."""
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        metrics: Sequence[str],
+        by: Sequence[str],
+        grain: str | None,
+        where: str | Sequence[str] | None,
+        start: date | datetime | None,
+        end: date | datetime | None,
+    ) -> None:
+        self.compiler = compiler
+        self.catalogue = compiler.catalogue
+        self.metrics = tuple(dict.fromkeys(metrics))
+        self._check_metrics()
+        self.calendar = self._calendar()
+        keys = [*([f"{METRIC_TIME}.{grain}"] if grain else []), *(item.replace("__", ".") for item in by)]
+        self.times, self.dims = self._split(keys)
+        self.where, self.whens = self._conditions(where)
+        self.bounds = (start, end)
+
+    # ── what is asked ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _check_metrics(self) -> None:
+        known = self.catalogue.metrics
+        problems = [
+            Problem(
+                "UNKNOWN_METRIC",
+                f"there is no metric {name!r}",
+                text=name,
+                suggestion=nearest(name, known),
+                hint=f"Metrics: {listing(known)}.",
+            )
+            for name in self.metrics
+            if name not in known
+        ]
+        if problems:
+            raise QueryError(problems)
+
+    def _calendar(self) -> Calendar:
+        names = {self.catalogue.metrics[name].calendar for name in self.metrics}
+        if len(names) > 1:
+            message = f"the metrics are in different calendars: {', '.join(sorted(names))}"
+            raise QueryError([Problem("MIXED_CALENDARS", message, hint="Query them one by one.")])
+        return self.catalogue.calendars[names.pop() if names else "company"]
+
+    def _split(self, keys: Iterable[str]) -> tuple[tuple[TimeKey, ...], tuple[str, ...]]:
+        times: list[tuple[str, str | None]] = []
+        dims: list[str] = []
+        for key in dict.fromkeys(keys):
+            head, _, rest = key.partition(".")
+            if head != METRIC_TIME:
+                dims.append(key)
+                continue
+            rest = rest.removeprefix("extract_").removeprefix("extract.")
+            grain = rest or Grain.DAY
+            explicit_part = "extract" in key
+            if grain in set(Grain) and not explicit_part:
+                times.append((str(grain), None))
+            elif grain in _PARTS:
+                times.append((str(Grain.DAY), str(grain)))
+            else:
+                valid = [*map(str, Grain), *_PARTS]
+                message = f"{grain!r} is no grain of {METRIC_TIME}"
+                problem = Problem("UNKNOWN_GRAIN", message, text=grain, suggestion=nearest(grain, valid))
+                raise QueryError([problem])
+        named = []
+        for grain, part in dict.fromkeys(times):
+            name = (
+                METRIC_TIME
+                if len(times) == 1 and part is None
+                else f"{METRIC_TIME}__{f'extract_{part}' if part else grain}"
+            )
+            named.append(TimeKey(name, grain, part))
+        return tuple(named), tuple(dims)
+
+    def _conditions(
+        self, where: str | Sequence[str] | None
+    ) -> tuple[tuple[Expression, ...], tuple[str, ...]]:
+        """(conditions on dimensions, conditions on the metric's own time)."""
+        texts = [where] if isinstance(where, str) else list(where or ())
+        on_dims: list[Expression] = []
+        on_time: list[str] = []
+        for text in texts:
+            try:
+                parts = list(_conjuncts(parse(text)))
+            except RefusedError as refused:
+                raise QueryError(
+                    [refused.problem(Expression(text, Location("where", 1, 1)), ("where",))]
+                ) from refused
+            for part in parts:
+                names = {column.parts[0].name.lower() for column in part.find_all(exp.Column)}
+                timed = any(name == METRIC_TIME or name.startswith(f"{METRIC_TIME}__") for name in names)
+                own = part.sql(dialect="duckdb")
+                if not timed:
+                    on_dims.append(Expression(own, Location("where", 1, 1)))
+                elif len(names) == 1:
+                    on_time.append(own)
+                else:
+                    message = f"the condition {own!r} mixes {METRIC_TIME} with dimensions"
+                    hint = "Join separate conditions with AND."
+                    raise QueryError([Problem("MIXED_CONDITION", message, text=own, hint=hint)])
+        return tuple(on_dims), tuple(on_time)
+
+    # ── the statement ───────────────────────────────────────────────────────────────────────────────────────
+
+    def statement(self, order: Sequence[str], limit: int | None) -> Statement:
+        layout = Query(self.calendar, self.times, self.dims, self._range())
+        if not self.metrics:
+            return self._values_only(layout, order, limit)
+        planner = Planner.over(self.compiler.resolver, layout, self.where, self._when(layout))
+        self._check_dims(planner)
+        values = {name: self._value(planner, name) for name in self.metrics}
+        columns = tuple(dict.fromkeys(column for value in values.values() for column in value.columns))
+        relations = dict.fromkeys(relation for relation, _ in columns)
+        if len(relations) == 1:
+            relation = next(iter(relations))
+        else:
+            relation = planner.context.unique("all_metrics")
+            planner.combined.append(Cte(relation, full_join(layout.keys, columns)))
+        keys: list[Node] = [nodes.column(key) for key in layout.keys]
+        numbers = [nodes.aliased(self._number(name, values[name]), name) for name in self.metrics]
+        present: Node | None = None
+        if layout.keys:
+            for value in values.values():
+                condition = value.present()
+                present = condition if present is None else exp.Or(this=present, expression=condition)
+        names = (*layout.keys, *self.metrics)
+        final = nodes.select([*keys, *numbers], nodes.table(relation), where=present)
+        final = self._ordered(final, names, order or layout.keys, limit)
+        return Statement(
+            self.metrics, names, tuple(planner.scans()), self._with_fiscal(planner.ctes()), final
+        )
+
+    def _value(self, planner: Planner, name: str) -> Value:
+        metric = self.catalogue.metrics[name]
+        value = planner.metric(name, Asked())
+        if metric.missing is Missing.EMPTY or not any(key.part is None for key in self.times):
+            return value
+        if planner.context.layout.clock is not None:  # type: ignore[union-attr]
+            return value
+        return planner.filled(name, value, metric.missing)
+
+    def _number(self, name: str, value: Value) -> Node:
+        number = value.value()
+        if self.catalogue.metrics[name].missing is Missing.ZERO:
+            return nodes.coalesce(number, nodes.number(0))
+        return number if isinstance(number, exp.Cast | exp.Div) else nodes.double(number)
+
+    def _range(self) -> Range:
+        start, end = self.bounds
+        return Range(_day(start), _day(end))
+
+    def _when(self, layout: Query) -> Callable[[], Node] | None:
+        """Conditions on the metric's own time, over a stage's ``day`` (``moment`` below the day)."""
+        clock = layout.clock
+        scope = _TimeScope(self.calendar, clock is not None)
+        try:
+            templates = [translate(text, scope, want=ColumnType.BOOLEAN).node for text in self.whens]
+        except RefusedError as refused:
+            place = Expression(self.whens[0], Location("where", 1, 1))
+            raise QueryError([refused.problem(place, ("where", METRIC_TIME))]) from refused
+        if clock is not None:
+            templates += _clock_bounds(clock, *self.bounds)
+        if not templates:
+            return None
+
+        def build() -> Node:
+            found = nodes.all_of(template.copy() for template in templates)
+            return found if found is not None else exp.true()
+
+        return build
+
+    def _check_dims(self, planner: Planner) -> None:
+        """Every dimension must be reachable from every source that a metric's base comes from."""
+        problems: list[Problem] = []
+        resolver = planner.resolver
+        for metric in self.metrics:
+            for trail, measure in resolver.measures_of(metric):
+                if trail[-1] in ("conversion", "activity"):
+                    continue
+                source = self.catalogue.sources[measure.source]
+                for name in self.dims:
+                    if not resolver.has_dimension(source, name, self.calendar):
+                        valid = [*source.dimensions, *source.columns]
+                        problems.append(
+                            Problem(
+                                "UNKNOWN_DIMENSION",
+                                f"{metric!r} cannot be grouped by {name!r}: {source.name!r} has no such dimension",
+                                text=name,
+                                path=trail,
+                                suggestion=nearest(name, valid),
+                                hint=f"Dimensions of {source.name}: {listing(source.dimensions or source.columns)}.",
+                            )
+                        )
+        if problems:
+            raise QueryError(problems)
+
+    def _ordered(
+        self, final: exp.Select, names: Sequence[str], order: Sequence[str], limit: int | None
+    ) -> exp.Select:
+        items: list[Node] = []
+        for item in order:
+            descending = item.startswith("-")
+            name = item.removeprefix("-").replace(".", "__")
+            if name not in names:
+                problem = Problem(
+                    "UNKNOWN_COLUMN",
+                    f"cannot order by {name!r}: it is not in the result",
+                    text=name,
+                    suggestion=nearest(name, names),
+                    hint=f"Columns: {listing(names)}.",
+                )
+                raise QueryError([problem])
+            items.append((nodes.descending if descending else nodes.ascending)(nodes.column(name)))
+        if items:
+            final.set("order", exp.Order(expressions=items))
+        if limit is not None:
+            if limit < 0:
+                raise QueryError([Problem("BAD_LIMIT", f"a limit of {limit} rows", hint="Give 0 or more.")])
+            final.set("limit", exp.Limit(expression=nodes.number(limit)))
+        return final
+
+    def _with_fiscal(self, ctes: list[Cte]) -> tuple[Cte, ...]:
+        used = any(table.name == FISCAL_MONTHS for cte in ctes for table in cte.query.find_all(exp.Table))
+        if used:
+            return (Cte(FISCAL_MONTHS, fiscal_months(self.calendar, None, None)), *ctes)
+        return tuple(ctes)
+
+    # ── dimensions only ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _values_only(self, layout: Query, order: Sequence[str], limit: int | None) -> Statement:
+        """Distinct values of dimensions, and of the calendar."""
+        if not layout.keys:
+            problem = Problem(
+                "NOTHING_ASKED", "neither metrics nor dimensions", hint="Name a metric, or --by a dimension."
+            )
+            raise QueryError([problem])
+        planner = Planner.over(self.compiler.resolver, layout, self.where)
+        ctes: list[Cte] = []
+        columns: list[Node] = []
+        joins: list[exp.Join] = []
+        source: Node | None = None
+        scans: list[Scan] = []
+        if self.dims:
+            home = self._home()
+            rows = RowSource(planner.context, home)
+            table, inner = rows.from_clause(rows.expressions())
+            named = [
+                nodes.aliased(rows.qualified(grouped(resolved), resolved.needs), dim_alias(name))
+                for name, resolved in (
+                    (n, planner.resolver.dimension(home, n, calendar=self.calendar)) for n in self.dims
+                )
+            ]
+            ctes += planner.ctes()
+            ctes.append(
+                Cte(
+                    "dimension_values",
+                    nodes.select(named, table, joins=inner, where=rows.condition(), distinct=True),
+                )
+            )
+            columns += [nodes.column(dim_alias(name), "dimension_values") for name in self.dims]
+            source = nodes.table("dimension_values")
+            scans.append(Scan(home.name, home.table or home.name, "distinct values", ()))
+        if self.times:
+            ctes.append(Cte("calendar_days", self._days(layout)))
+            times = [nodes.aliased(node, name) for name, node in query_times(layout, self.calendar)]
+            columns = [*times, *columns]
+            spine = nodes.table("calendar_days")
+            if source is None:
+                source = spine
+            else:
+                joins.append(nodes.join(spine, None, "CROSS"))
+        when = self._when(layout)
+        where = when() if when is not None else None
+        if source is None:
+            raise QueryError([Problem("NOTHING_ASKED", "neither metrics nor dimensions")])
+        final = nodes.select(columns, source, joins=joins, where=where, distinct=True)
+        final = self._ordered(final, layout.keys, order or layout.keys, limit)
+        return Statement((), layout.keys, tuple(scans), self._with_fiscal(ctes), final)
+
+    def _days(self, layout: Query) -> exp.Query:
+        first, last = output_days(layout)
+        if first is None or last is None:
+            problem = Problem("NEEDS_RANGE", f"{METRIC_TIME} alone has no end", hint="Give --from and --to.")
+            raise QueryError([problem])
+        series = nodes.DaySeries(
+            start=nodes.date_literal(first), end=nodes.date_literal(last), alias=nodes.text("days")
+        )
+        return nodes.select([nodes.aliased(nodes.column("day", "days"), "day")], series)
+
+    def _home(self) -> Source:
+        """The source that dimensions are read from when no metric says it: the one that has most of them as its own."""
+        resolver = self.compiler.resolver
+        texts = [*self.dims]
+        fit = [
+            source
+            for source in self.catalogue.sources.values()
+            if all(resolver.has_dimension(source, name, self.calendar) for name in texts)
+            and self._fits(source)
+        ]
+        if not fit:
+            known = sorted({name for source in self.catalogue.sources.values() for name in source.dimensions})
+            unknown = [name for name in texts if not self._anywhere(name)]
+            name = unknown[0] if unknown else ", ".join(texts)
+            message = f"no source has the dimension {name!r}" if unknown else f"no source has all of: {name}"
+            problem = Problem(
+                "UNKNOWN_DIMENSION",
+                message,
+                text=name,
+                suggestion=nearest(name, known),
+                hint=f"Dimensions: {listing(known)}.",
+            )
+            raise QueryError([problem])
+
+        def distance(source: Source) -> tuple[int, str]:
+            return sum(
+                len(need.path)
+                for n in texts
+                for need in resolver.dimension(source, n, calendar=self.calendar).needs
+            ), source.name
+
+        return min(fit, key=distance)
+
+    def _fits(self, source: Source) -> bool:
+        """Whether the conditions can be said over this source."""
+        try:
+            for item in self.where:
+                self.compiler.resolver.expression(source, item, want=ColumnType.BOOLEAN)
+        except CompileError:
+            return False
+        return True
+
+    def _anywhere(self, name: str) -> bool:
+        sources = self.catalogue.sources.values()
+        return any(self.compiler.resolver.has_dimension(source, name, self.calendar) for source in sources)
+
+
+@dataclass(frozen=True, slots=True)
+class _TimeScope:
+    """Names that a condition on the metric's own time may use: ``metric_time`` and its grains."""
+
+    calendar: Calendar
+    by_clock: bool
+    aggregates: bool = False
+
+    def column(self, parts: tuple[str, ...]) -> Typed | None:
+        if len(parts) == 1:
+            parts = tuple(parts[0].split("__"))
+        if parts[0] != METRIC_TIME or len(parts) > 2:
+            return None
+        if len(parts) == 1 or parts[1] == Grain.DAY:
+            if self.by_clock and len(parts) == 1:
+                return Typed(nodes.column("moment"), ColumnType.TIMESTAMP)
+            return Typed(nodes.column("day"), ColumnType.DATE)
+        if parts[1] in _CLOCK and self.by_clock:
+            node = nodes.TruncTime(this=nodes.column("moment"), unit=nodes.text(parts[1]))
+            return Typed(node, ColumnType.TIMESTAMP)
+        if parts[1] in set(Grain) and not self.calendar.week_pattern:
+            return Typed(
+                period_start_of(lambda: nodes.column("day"), parts[1], self.calendar), ColumnType.DATE
+            )
+        return None
+
+    def names(self) -> Iterable[str]:
+        return [METRIC_TIME, *(f"{METRIC_TIME}.{grain}" for grain in Grain)]
+
+    def metric(self, name: str, by: tuple[str, ...]) -> Typed | None:
+        return None
+
+
+def _conjuncts(node: exp.Expr) -> Iterable[exp.Expr]:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    if isinstance(node, exp.And):
+        yield from _conjuncts(node.this)
+        yield from _conjuncts(node.expression)
+    else:
+        yield node
+
+
+def _day(value: date | datetime | None) -> date | None:
+    return value.date() if isinstance(value, datetime) else value
+
+
+def _clock_bounds(clock: Grain, start: date | datetime | None, end: date | datetime | None) -> list[Node]:
+    """Bounds below the day, widened to whole grains: ``[start, end + 1 grain)``."""
+    found: list[Node] = []
+    moment = nodes.column("moment")
+    if isinstance(start, datetime):
+        low = _floor(start, clock)
+        found.append(exp.GTE(this=moment, expression=nodes.timestamp_literal(low.isoformat(sep=" "))))
+    if isinstance(end, datetime):
+        high = _floor(end, clock) + _STEPS[clock]
+        found.append(exp.LT(this=moment.copy(), expression=nodes.timestamp_literal(high.isoformat(sep=" "))))
+    return found
+
+
+def _floor(instant: datetime, clock: Grain) -> datetime:
+    instant = instant.replace(microsecond=0, tzinfo=None)
+    if clock in (Grain.MINUTE, Grain.HOUR):
+        instant = instant.replace(second=0)
+    return instant.replace(minute=0) if clock is Grain.HOUR else instant
