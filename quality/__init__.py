@@ -16,8 +16,8 @@
   SELECT and returns Arrow; ``row_counts`` are rows per table in the last good run.
 - `run_value_checks(catalogue, values, *, previous=None, now, judge=None) -> list[CheckResult]`: the computed KPI
   value frame (Arrow, see the architecture notes); ``previous`` is the same frame of the last good run.
-- `run_published_checks(catalogue, computed, staged, *, held_back=(), now, judge=None) -> list[CheckResult]`:
-  what is staged for publication is what was computed.
+- `run_published_checks(catalogue, computed, staged, *, published=None, held_back=(), now, judge=None)
+  -> list[CheckResult]`: what is staged (and what stays published as it is) is what was computed.
 - `decide(results, catalogue) -> GateDecision`: pure.
 - `freshness_results(catalogue, states, now) -> list[tuple[FreshnessResult, CheckResult]]`: how late each asset
   is, from one `LoadState` per staging table.

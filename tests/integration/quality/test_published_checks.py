@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,7 +38,7 @@ def test_a_lost_row_holds_everything(judge: Judge) -> None:
 
 
 def test_a_row_from_nowhere_holds_everything(judge: Judge) -> None:
-    assert set(run(judge, [*values(), values()[0] | {"segment_value": "x"}])) == {"nothing_else"}
+    assert set(run(judge, [*values(), values()[1] | {"segment_value": "x"}])) == {"nothing_else"}
 
 
 def test_a_doubled_row_holds_everything(judge: Judge) -> None:
@@ -64,10 +65,54 @@ def test_a_kpi_held_back_keeps_its_last_good_value(judge: Judge) -> None:
     assert run(judge, staged, held_back=("created",)) == {}
 
 
-def test_double_noise_is_no_difference(judge: Judge) -> None:
+@pytest.mark.parametrize("noise", [1e-12, 4.9e-7])
+def test_noise_below_the_sixth_place_is_no_difference(judge: Judge, noise: float) -> None:
     staged = values()
-    staged[0]["value"] = 10.0 + 1e-12
+    staged[0]["value"] = 10.0 + noise
     assert run(judge, staged) == {}
+
+
+def test_what_stays_published_as_it_is_need_not_be_staged(judge: Judge) -> None:
+    computed, staged, published = values(), values()[:10], values()[10:]
+    results = run_published_checks(
+        CATALOGUE, table(computed), table(staged), published=table(published), now=NOW, judge=judge
+    )
+    assert all(result.passed for result in results)
+    published[0]["value"] = 0.0
+    results = run_published_checks(
+        CATALOGUE, table(computed), table(staged), published=table(published), now=NOW, judge=judge
+    )
+    assert [r.check_id for r in results if not r.passed] == ["published_kpi_value.equal"]
+
+
+def test_a_staged_row_counts_before_a_published_one(judge: Judge) -> None:
+    old = values()
+    old[0]["value"] = 0.0
+    results = run_published_checks(
+        CATALOGUE, table(values()), table(values()), published=table(old), now=NOW, judge=judge
+    )
+    assert all(result.passed for result in results)
+
+
+def test_the_published_tables_own_names_are_understood(judge: Judge) -> None:
+    rows = [
+        {
+            "metric_id": row["metric"],
+            "period_grain": row["grain"],
+            "period_start": row["period_start"],
+            "segment_key": f"region={row['segment_value']}" if row["segment_dimension"] else "total",
+            "value": row["value"]
+            if row["value"] is None
+            else Decimal(str(round(float(str(row["value"])), 6))),
+            "numerator": row["numerator"],
+            "denominator": row["denominator"],
+            "value_state": row["value_state"],
+        }
+        for row in values()
+    ]
+    staged = pa.Table.from_pylist(rows)
+    results = run_published_checks(CATALOGUE, table(values()), staged, now=NOW, judge=judge)
+    assert all(result.passed for result in results)
 
 
 def test_a_broken_frame_holds_everything(judge: Judge) -> None:
