@@ -92,6 +92,8 @@ class DuckDBWarehouse:
                 self._create(table)
             else:
                 self._widen(table, present)
+            if not rows.num_rows:
+                return MergeResult(offered=0, written=0)
             columns = ", ".join(_quoted(name) for name in rows.column_names)
             key_list = ", ".join(_quoted(key) for key in keys)
             order = ", ".join(f"{_quoted(name)} DESC NULLS LAST" for name in newest_by) or key_list
@@ -126,7 +128,7 @@ class DuckDBWarehouse:
         with self.transaction(), self._offered(rows):
             self._prepare(table)
             self._create(table)
-            self._connection.execute(f"INSERT INTO {_quoted(table)} SELECT * FROM offered")
+            self._insert(table, rows)
         return int(rows.num_rows)
 
     def append(self, table: str, rows: pa.Table) -> int:
@@ -138,8 +140,7 @@ class DuckDBWarehouse:
                 self._widen(table, present)
             else:
                 self._create(table)
-            columns = ", ".join(_quoted(name) for name in rows.column_names)
-            self._connection.execute(f"INSERT INTO {_quoted(table)} ({columns}) SELECT {columns} FROM offered")
+            self._insert(table, rows)
         return int(rows.num_rows)
 
     @contextmanager
@@ -184,14 +185,22 @@ class DuckDBWarehouse:
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(schema)}")
 
     def _create(self, table: str) -> None:
-        """Make an empty table with the columns of what is offered.
-
-        By DDL, not by CREATE TABLE AS: DuckDB 2.0.0 counts the rows of a large insert into a table that was made
-        from no rows in the same transaction, but returns none of them.
-        """
+        """Make an empty table with the columns of what is offered."""
         offered = self._connection.execute("DESCRIBE SELECT * FROM offered").fetchall()
         columns = ", ".join(f"{_quoted(name)} {kind}" for name, kind, *_ in offered)
         self._connection.execute(f"CREATE OR REPLACE TABLE {_quoted(table)} ({columns})")
+
+    def _insert(self, table: str, rows: pa.Table) -> None:
+        """Put what is offered into a table.
+
+        Nothing is done for no rows: after an insert of no Arrow rows, DuckDB 2.0.0 counts the rows of a large
+        insert into the same table and transaction, but returns none of them.
+        """
+        if rows.num_rows:
+            columns = ", ".join(_quoted(name) for name in rows.column_names)
+            self._connection.execute(
+                f"INSERT INTO {_quoted(table)} ({columns}) SELECT {columns} FROM offered"
+            )
 
     def _widen(self, table: str, present: dict[str, str]) -> None:
         offered = self._connection.execute("DESCRIBE SELECT * FROM offered").fetchall()

@@ -66,7 +66,7 @@ def test_merge_adds_columns_that_are_new() -> None:
 
 @pytest.mark.parametrize("how", ["append", "merge"])
 def test_many_rows_put_into_a_table_made_empty_in_the_same_transaction_are_all_there(how: str) -> None:
-    """DuckDB 2.0.0 would count them and return none (see `_create`)."""
+    """DuckDB 2.0.0 would count them and return none (see `_insert`)."""
     many = pa.table({"id": [str(number) for number in range(130_000)]})
     with DuckDBWarehouse(":memory:") as warehouse:
         with warehouse.transaction():
