@@ -167,6 +167,7 @@ def _computed_equals_staged(
             installation.catalogue,
             coloured_values(warehouse),
             staged.staged_values(),
+            published=staged.published_values(),
             held_back=sorted(decision.blocked),
             now=installation.workspace.now(),
         )
