@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, RowMapping, and_, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -31,7 +31,6 @@ MEMORY_DAYS = 35
 """How far back events and ended episodes are remembered; open episodes are, however old."""
 
 _ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
-_STATES = tuple(kind.value for kind in AlertType if kind.is_state)
 
 
 # ── in ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -78,22 +77,15 @@ def _row(decision: Decision, now: datetime) -> AlertRow:
 
 
 def recall(connection: Connection, now: datetime, days: int = MEMORY_DAYS) -> Memory:
-    """What the log remembers: every open episode, and everything of the last ``days``."""
-    end = alert_log.alias("ended")
-    is_over = exists().where(
-        and_(end.c.episode == alert_log.c.episode, end.c.notice == Notice.RESOLVED.value)
-    )
-    found = connection.execute(
-        select(alert_log)
-        .where(
-            or_(
-                alert_log.c.created_at >= now - timedelta(days=days),
-                and_(alert_log.c.alert_type.in_(_STATES), ~is_over),
-            )
-        )
-        .order_by(alert_log.c.alert_key)
-    )
-    return remember(log for row in found.mappings() if (log := _log_row(row)) is not None)
+    """What the log remembers: every open episode, and with ``days`` everything decided since."""
+    log = alert_log
+    began = select(log.c.episode).where(log.c.notice == Notice.FIRING.value)
+    ended = select(log.c.episode).where(log.c.notice == Notice.RESOLVED.value)
+    wanted: ColumnElement[bool] = log.c.episode.in_(began.except_(ended))
+    if days:
+        wanted = or_(wanted, log.c.created_at >= now - timedelta(days=days))
+    found = connection.execute(select(log).where(wanted).order_by(log.c.alert_key)).mappings()
+    return remember(row for each in found if (row := _log_row(each)) is not None)
 
 
 def silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
@@ -127,7 +119,11 @@ def take_over_acknowledgements(connection: Connection) -> int:
     first = select(given.c.given_by).where(answers).order_by(given.c.acknowledgement_id).limit(1)
     changed = connection.execute(
         update(alert_log)
-        .where(alert_log.c.acknowledged_at.is_(None), exists().where(answers))
+        .where(
+            alert_log.c.episode.in_(select(given.c.episode)),  # few; the index on episode finds their rows
+            alert_log.c.acknowledged_at.is_(None),
+            exists().where(answers),
+        )
         .values(
             acknowledged_by=first.scalar_subquery(),
             acknowledged_at=select(func.min(given.c.created_at)).where(answers).scalar_subquery(),

@@ -80,7 +80,7 @@ def test_no_secret_anywhere(
     for name in SERVICES:
         raise_alerts_to(sqlite, organisation, name)
     reports = []
-    for _ in range(3):
+    for _ in range(1 if mode == "hang" else 3):
         reports.append(drain(sqlite, channels, clock))
         clock.forward(hours=2)
     if mode == "ok":
