@@ -115,9 +115,10 @@ class PostgresServer:
         login = f"{user or self.superuser}:{password or self.password}"
         return f"postgresql+psycopg2://{login}@127.0.0.1:{self.port}/{database}"
 
-    def create_database(self, name: str) -> str:
-        """Create an empty database and return its URL."""
-        self._admin(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+    def create_database(self, name: str, template: str = "template0") -> str:
+        """Create a database (empty, or a copy of another one) and return its URL."""
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        self._admin(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
     def drop_database(self, name: str) -> None:

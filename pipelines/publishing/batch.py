@@ -390,7 +390,7 @@ class Batch:
         if not rows:
             return
         log = schema.alert_log
-        names = list(rows[0])
+        names = tuple(rows[0])
         stage = staging.stage_like(log, names)
         staging.create(self._connection, stage)
         staging.load_rows(self._connection, stage, rows)

@@ -179,8 +179,6 @@ def _visible(table: Table, hidden: Collection[str]) -> list[ColumnElement[bool]]
 
 
 def _hide(table: Table, row: dict[str, Any], hidden_key_results: Collection[str]) -> None:
-    if "retired_batch_id" in row or table is schema.data_quality_result:
-        row["is_current"] = True
     if table is schema.alert_log:
         row["payload"] = "{}"
         if row["is_restricted"]:

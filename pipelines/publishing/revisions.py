@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -74,7 +75,7 @@ class Revisioned:
         return str(next(iter(self.table.primary_key.columns)).name)
 
     def stage(self) -> Table:
-        """A temporary table for rows of this one."""
+        """A temporary table for rows of this one; always the same object, so that statements compile once."""
         return staging.stage_like(self.table, self.columns)
 
 
@@ -129,7 +130,7 @@ def write(
     `scope` says which published rows the stage is complete for: those that are not staged are retired.
     Without one, rows that are not staged stay.
     """
-    verdict = _verdict_table(connection, spec)
+    verdict = _verdict_table(spec.table.name, connection.dialect.name == "sqlite")
     staging.create(connection, verdict)
     revised = absent = refreshed = 0
     if _any(connection, spec.table, is_current("published")):
@@ -161,12 +162,13 @@ def matches(spec: Revisioned, left: FromClause, right: FromClause) -> ColumnElem
     return and_(*(left.c[name] == right.c[name] for name in spec.natural_key))
 
 
-def _verdict_table(connection: Connection, spec: Revisioned) -> Table:
+@cache
+def _verdict_table(of_table: str, by_row_id: bool) -> Table:
     return Table(
-        f"verdict_{spec.table.name}",
+        f"verdict_{of_table}",
         MetaData(),
         # SQLite finds verdicts by row number through the row id; PostgreSQL hashes and needs no index.
-        Column(STAGE_ROW, Integer(), primary_key=connection.dialect.name == "sqlite"),
+        Column(STAGE_ROW, Integer(), primary_key=by_row_id),
         Column("published_key", BigInteger()),
         Column("revision", Integer()),
         Column("is_changed", Boolean()),

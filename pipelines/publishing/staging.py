@@ -6,7 +6,8 @@ filling it does not take the write lock. PostgreSQL loads by COPY, SQLite by exe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,12 @@ STAGE_ROW = "stage_row"
 """Number of a row in its stage."""
 
 
-def stage_like(table: Table, columns: Sequence[str], name: str | None = None) -> Table:
+@cache
+def stage_like(table: Table, columns: tuple[str, ...]) -> Table:
     """A temporary table with some of a base table's columns, numbered rows and no constraints."""
     copies = [Column(STAGE_ROW, Integer())]
     copies += [Column(column, table.c[column].type) for column in columns]
-    return Table(name or f"stage_{table.name}", MetaData(), *copies, prefixes=["TEMPORARY"])
+    return Table(f"stage_{table.name}", MetaData(), *copies, prefixes=["TEMPORARY"])
 
 
 def create(connection: Connection, stage: Table) -> None:

@@ -12,6 +12,7 @@ lock: readers see the old schema or the new one, and no publication runs in betw
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -51,6 +52,7 @@ def downgrade(engine: Engine, to: str) -> str | None:
     return _move(engine, to, command.downgrade)
 
 
+@cache
 def head() -> str:
     """The newest revision: the one this code writes."""
     return str(_script().get_current_head())

@@ -84,9 +84,9 @@ REVISION_KINDS = (
     "changed",
     "withdrawal",
 )
-"""Why a row was written: the first of its key, back after it had gone, a running period moved on, a period became final, a final
-value changed, the definition changed, only target or status changed, held back, released, any other change,
-or a withdrawn batch's predecessor put back."""
+"""Why a row was written: the first of its key, back after it had gone, a running period moved on, a period became
+final, a final value changed, the definition changed, only target or status changed, held back, released, any other
+change, or a withdrawn batch's predecessor put back."""
 
 
 def revision_columns() -> list[Column[Any]]:

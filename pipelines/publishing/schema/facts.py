@@ -26,10 +26,12 @@ from pipelines.publishing.schema.base import (
 )
 from pipelines.publishing.types import JsonText, Quantity, SurrogateKey, UtcTimestamp
 
-GRAIN = CheckConstraint(
-    "period_grain IN ('day', 'week', 'month', 'quarter', 'year') OR substr(period_grain, 1, 9) = 'trailing_'",
-    name="period_grain",
-)
+
+def known_grain() -> CheckConstraint:
+    """The grains that can be published."""
+    grains = "period_grain IN ('day', 'week', 'month', 'quarter', 'year')"
+    return CheckConstraint(f"{grains} OR substr(period_grain, 1, 9) = 'trailing_'", name="period_grain")
+
 
 kpi_value = Table(
     "kpi_value",
@@ -63,7 +65,7 @@ kpi_value = Table(
         ["metric_id", "metric_version_key"],
         [f"{CORE}.metric_version.metric_id", f"{CORE}.metric_version.metric_version_key"],
     ),
-    GRAIN,
+    known_grain(),
     one_of("value_state", VALUE_STATES),
     one_of("status", VALUE_STATUSES),
     one_of("trend", TRENDS),
@@ -148,7 +150,7 @@ metric_contribution = Table(
     col("method", Text(), comment="additive, lmdi, shapley or unexplained"),
     flag("reconciles", "whether the parent equals its children within tolerance"),
     *revision_columns(),
-    GRAIN.copy(),
+    known_grain(),
     one_of("compare_to", ("previous_period", "target", "last_year", "baseline")),
     one_of("method", ("additive", "lmdi", "shapley", "unexplained")),
     *revision_rules("metric_contribution", "parent_metric_id", "period_grain", "period_start", "compare_to",
@@ -180,7 +182,7 @@ anomaly = Table(
     col("root_cause", JsonText(), comment="segments and drivers that carry the change, as JSON"),
     col("state", Text(), comment="open, acknowledged, expected or resolved"),
     *revision_columns(),
-    GRAIN.copy(),
+    known_grain(),
     one_of("kind", ("point", "level_shift", "trend", "streak", "missing", "below_baseline")),
     one_of("severity", ("info", "warning", "critical")),
     one_of("effect", ("favourable", "unfavourable", "neutral")),
