@@ -171,7 +171,7 @@ SET_RULES: tuple[SetRule, ...] = (
         WHERE t.segment_dimension = '' AND t.value_state NOT IN {EMPTY_STATES} AND (
           (m.is_additive AND NOT s.partly
              AND abs(t.value - coalesce(s.value, 0)) > $tolerance * greatest(1, s.size))
-          OR (m.parts_additive AND (
+          OR (m.parts_additive AND NOT s.partly AND (
              abs(t.numerator - s.numerator) > $tolerance * greatest(1, abs(t.numerator))
              OR abs(t.denominator - s.denominator) > $tolerance * greatest(1, abs(t.denominator)))))""",
         "the segments do not add up to the total",

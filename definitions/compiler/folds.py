@@ -146,7 +146,11 @@ def _first_paid(name: str) -> exp.Select:
 
 
 def _changes(name: str, grain: str, context: Context) -> exp.Select:
-    """Change of each entity's balance in each period that has one."""
+    """Change of each entity's balance in each period that has one.
+
+    The running period is read as of the last day asked for, as balances are: what is due to end later has not
+    ended yet.
+    """
     sign = nodes.column("sign", "edge")
     day = nodes.case(
         [(nodes.equals(sign, nodes.number(1)), nodes.column("from_day"))], nodes.column("until_day")
@@ -162,9 +166,15 @@ def _changes(name: str, grain: str, context: Context) -> exp.Select:
         ],
         nodes.table(f"{name}_rows"),
         joins=[nodes.join(signs, None, "CROSS")],
-        where=nodes.not_null(day.copy()),
+        where=nodes.all_of([nodes.not_null(day.copy()), _has_come(day.copy(), context)]),
         group=[nodes.column("entity"), start.copy()],
     )
+
+
+def _has_come(day: Node, context: Context) -> Node | None:
+    """Whether a day is not after the last one that states are read at; None where there is no such day."""
+    last = context.layout.range.as_of
+    return exp.LTE(this=day, expression=nodes.date_literal(last)) if last is not None else None
 
 
 def _steps(name: str) -> exp.Select:
