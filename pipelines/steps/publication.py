@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import Engine
 
-from definitions.versions import definition_hashes
 from pipelines import handover
 from pipelines.alerts.raising import to_publish
 from pipelines.alerts.sources import (
@@ -116,9 +118,9 @@ def _publication(
     flags = take(detect.ANOMALIES, AnomalyRow)
     coverage = detect.coverage(warehouse)
     scores = take(score.KEY_RESULTS, KeyResultScoreRow)
-    dues = take(score.DUES, CheckInDueRow)
     fresh = take(stage.FRESHNESS, FreshnessRow)
     results = tuple(quality_row(check) for check in checks)
+    messages, dues = nudges(installation, take(score.DUES, CheckInDueRow))
     where = places(catalogue)
     charts = series_of(values, flags)
     found: Found = (
@@ -127,16 +129,17 @@ def _publication(
         + key_results(scores, catalogue, where)
         + failed_checks(results, catalogue, where)
         + late(fresh, catalogue, where)
-        + check_ins_due(nudges(installation, dues), catalogue, where)
+        + check_ins_due(messages, catalogue, where)
         + definitions_changed(catalogue, where, last_complete_day(installation))
     )
     alerts = to_publish(engine, found, catalogue, now)
+    first, last = _days(values, now.date())
     return (
         Publication(
             publication_id=run_id,
             code_version=importlib.metadata.version("vitals"),
             data_through=last_complete_day(installation),
-            dictionary=dictionary_rows(catalogue, definition_hashes(catalogue), now=now),
+            dictionary=dictionary_rows(catalogue, installation.hashes, first=first, last=last),
             values=values,
             blocked=tuple(
                 BlockedMetric(metric, "; ".join(reasons[:2]))
@@ -155,6 +158,12 @@ def _publication(
         ),
         alerts,
     )
+
+
+def _days(values: pa.Table, today: date) -> tuple[date, date]:
+    """The days that `dim_date` has to reach over: from the first value's year to the end of the next year."""
+    starts = pc.min(values.column("period_start")).as_py() or today
+    return date(starts.year, 1, 1), date(today.year + 1, 12, 31)
 
 
 def _computed_equals_staged(

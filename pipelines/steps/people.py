@@ -1,0 +1,93 @@
+"""What people said and still have to say: check-ins, due days, and the ladder of reminders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from definitions.model import Catalogue
+from pipelines.installation import Installation
+from pipelines.publishing import open_reporting, reading
+from pipelines.publishing.check_ins import DatabaseCheckIns
+from pipelines.publishing.migrations import upgrade
+from pipelines.publishing.records import CheckInDueRow
+from pipelines.publishing.schema import publish_batch
+from pipelines.scoring.cadence import Audience, Due, DueState, Message, decide_nudges, due_dates
+from pipelines.scoring.checkin import CheckIn
+from pipelines.steps.assess import last_complete_day
+
+
+@dataclass(frozen=True)
+class Voices:
+    """What is recorded in the reporting database.
+
+    Attributes:
+        check_ins: everything that was ever said, corrections included.
+        dues: check-ins that are or were due, with the reminders sent.
+        frozen: cycles whose final scores are published.
+    """
+
+    check_ins: tuple[CheckIn, ...]
+    dues: tuple[Due, ...]
+    frozen: frozenset[str]
+
+
+def said(installation: Installation) -> Voices:
+    """Read what people said.
+
+    Before anything was ever published nobody could check in, so due days that have passed by then are waived:
+    a company that begins in the middle of a quarter is not greeted with a pile of reminders.
+    """
+    engine = open_reporting(installation.workspace.reporting_url)
+    try:
+        upgrade(engine)
+        store = DatabaseCheckIns(engine, installation.workspace.clock)
+        with reading(engine) as connection:
+            batches = connection.execute(select(func.count()).select_from(publish_batch)).scalar_one()
+        dues = store.dues() if batches else _waived(installation)
+        return Voices(store.check_ins(), dues, store.frozen_cycles())
+    finally:
+        engine.dispose()
+
+
+def _waived(installation: Installation) -> tuple[Due, ...]:
+    catalogue, today = installation.catalogue, last_complete_day(installation)
+    settings = catalogue.settings.scoring
+    return tuple(
+        Due(key_result.key, day, DueState.WAIVED)
+        for cycle, _, key_result in catalogue.key_results()
+        if cycle.state == "open"
+        for day in due_dates(cycle.start, cycle.end, cycle.check_in, settings)
+        if day <= today
+    )
+
+
+def nudges(
+    installation: Installation, dues: Iterable[CheckInDueRow]
+) -> tuple[tuple[Message, ...], tuple[CheckInDueRow, ...]]:
+    """Today's reminders, and the due rows with the rungs they climbed."""
+    catalogue, now = installation.catalogue, installation.workspace.now()
+    rows = [
+        Due(row.key_result_key, row.due_date, DueState(row.state), row.nudges_sent, row.last_nudge_at) for row in dues
+    ]
+    messages, climbed = decide_nudges(
+        rows, _audiences(catalogue), now, last_complete_day(installation), settings=catalogue.settings.scoring
+    )
+    return messages, tuple(
+        CheckInDueRow(due.key_result, due.due, str(due.state), due.nudges_sent, due.last_nudge_at) for due in climbed
+    )
+
+
+def _audiences(catalogue: Catalogue) -> dict[str, Audience]:
+    """Who hears of each key result: its owner, the lead of the objective's team, the objective's owner."""
+    return {
+        key_result.key: Audience(
+            owner=catalogue.people[key_result.owner].email,
+            lead=catalogue.people[catalogue.teams[objective.team].lead].email,
+            sponsor=catalogue.people[objective.owner].email,
+        )
+        for cycle, objective, key_result in catalogue.key_results()
+        if cycle.state == "open"
+    }
