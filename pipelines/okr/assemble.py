@@ -19,6 +19,7 @@ from definitions.model import Catalogue, Cycle, Direction, KeyResult, Objective
 from pipelines.okr.assess import Assessment, Subject, assess
 from pipelines.okr.readings import Point, Window, chart_points, steps_in_cycle
 from pipelines.okr.series import SeriesBook
+from pipelines.okr.signals import Signal, find_signals
 from pipelines.publishing.records import CheckInDueRow, KeyResultScoreRow, ObjectiveScoreRow
 from pipelines.scoring.arithmetic import quantise
 from pipelines.scoring.cadence import Due, DueState, due_dates, is_stale, update_dues
@@ -81,10 +82,15 @@ def score_cycles(
     """Score every cycle that has begun and is not frozen; `frozen` names those whose final scores are published."""
     done = set(frozen)
     said, asked = tuple(check_ins), tuple(dues)
-    return tuple(
-        score_cycle(catalogue, cycle, values, as_of, check_ins=said, dues=asked)
+    cycles = [
+        cycle
         for cycle in catalogue.cycles
         if cycle.state != "draft" and cycle.start <= as_of and cycle.key not in done
+    ]
+    signals = find_signals(catalogue, values, as_of) if cycles else ()
+    return tuple(
+        score_cycle(catalogue, cycle, values, as_of, check_ins=said, dues=asked, signals=signals)
+        for cycle in cycles
     )
 
 
@@ -96,11 +102,13 @@ def score_cycle(
     *,
     check_ins: Iterable[CheckIn] = (),
     dues: Iterable[Due] = (),
+    signals: Iterable[Signal] = (),
 ) -> ScoredCycle:
     """Score one cycle as of the end of a day; a closed cycle as of its last day, for good (`is_final`).
 
     `values` is the KPI value frame. `check_ins` are all that were recorded, for any cycle; those after `as_of` are
-    not seen, so that a past day comes out as it was. `dues` are the published ones, with the nudges sent.
+    not seen, so that a past day comes out as it was. `dues` are the published ones, with the nudges sent. `signals`
+    about a metric become flags of the key results that move it while the cycle runs.
     """
     is_final = cycle.state == "closed"
     as_of = cycle.end if is_final else min(as_of, cycle.end)
@@ -111,6 +119,7 @@ def score_cycle(
     for item in current(seen):
         said[item.key_result] = (*said.get(item.key_result, ()), item)
     asked = _dues(catalogue, cycle, as_of, said, dues, is_final)
+    hints = set() if is_final else {(signal.metric, signal.kind) for signal in signals}
     rows: list[KeyResultScoreRow] = []
     charts: list[Chart] = []
     for objective in cycle.objectives:
@@ -126,6 +135,8 @@ def score_cycle(
             )
             own_dues = [due for due in asked if due.key_result == key_result.key]
             row, chart = _score(subject, objective, own_dues, is_final)
+            flags = {kind for metric, kind in hints if metric == key_result.metric}
+            row = replace(row, flags=tuple(sorted({*row.flags, *flags})))
             rows.append(row)
             charts.append(chart)
     return ScoredCycle(

@@ -39,7 +39,14 @@ class Signal:
 
 def find_signals(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[Signal, ...]:
     """Gaming risks and local optima in the last complete period of each metric's headline grain."""
-    book = SeriesBook(coloured, set(catalogue.metrics))
+    guarded = {
+        name
+        for metric in catalogue.metrics.values()
+        for guard in metric.guardrails
+        for name in (metric.name, guard.metric)
+    }
+    driven = {name for node in forest_of(catalogue).children_first for name in (node.metric, *node.children)}
+    book = SeriesBook(coloured, guarded | driven)
     return tuple(
         sorted(
             [*_gaming(catalogue, book, as_of), *_local_optima(catalogue, book, as_of)],

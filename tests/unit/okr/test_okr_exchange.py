@@ -86,7 +86,7 @@ def test_how_a_key_result_stands_goes_out_and_is_not_read_back(dictionary: Path)
     | st.sampled_from(["=cmd()", "+1", "-x", "@me", "'=a", "''", '"', "a,b", "é ✓ 汉"])
 )
 def test_any_text_survives_a_spreadsheet_and_none_is_a_formula(title: str) -> None:
-    title = title.strip()
+    title = " ".join(title.split())
     if not title:
         return
     goals = cycle(objective("o1", key_result("kr1", metric="nps", target=55), title=title))

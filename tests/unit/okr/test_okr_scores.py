@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from definitions.model import Band, Baseline, Curve, KeyResult, Metric, Milestone, Revision
+from definitions.model import Band, Baseline, Curve, Guardrail, KeyResult, Metric, Milestone, Revision
 from pipelines.okr.assemble import ScoredCycle, score_cycle, score_cycles
 from pipelines.publishing.records import KeyResultScoreRow
 from pipelines.scoring.cadence import Due
@@ -446,6 +446,20 @@ def test_only_cycles_that_have_begun_and_are_not_frozen_are_scored() -> None:
     found = score_cycles(everything, frame(NPS_WEEKS), MID, frozen=["2026-Q3"])
 
     assert [one.cycle for one in found] == ["2026-Q4"]
+
+
+def test_a_key_result_that_moves_at_its_guardrails_cost_says_so() -> None:
+    guarded = replace(NPS, guardrails=(Guardrail("complaints"),))
+    complaints = metric("complaints", direction="decrease")
+    values = frame(
+        series("nps", "week", date(2026, 11, 9), 48, 51),
+        series("complaints", "week", date(2026, 11, 9), 10, 12),
+    )
+    goals = cycle(objective("o1", KR))
+
+    (found,) = score_cycles(catalogue([guarded, complaints], goals), values, MID, check_ins=[said("kr1")])
+
+    assert found.key_results[0].flags == ("gaming_risk",)
 
 
 def test_it_runs_with_kpis_only_and_with_objectives_only() -> None:
