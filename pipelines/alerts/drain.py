@@ -132,6 +132,7 @@ class _Drain:
         self._counts: Counter[str] = Counter()
         self._errors: dict[str, str] = {}
         self._down: set[str] = set()
+        self._signer = self._open_signer()
 
     def run(self) -> DrainReport:
         waiting = self._prepare()
@@ -155,6 +156,14 @@ class _Drain:
             seconds=(self._clock() - self._begun).total_seconds(),
             errors=dict(self._errors),
         )
+
+    def _open_signer(self) -> LinkSigner | None:
+        """What signs links; without it, alerts go out with the command in place of a link."""
+        try:
+            return self._channels.signer()
+        except (ConfigurationError, ValueError) as error:
+            self._errors["acknowledge links"] = str(error)
+            return None
 
     # ── before sending ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -245,9 +254,9 @@ class _Drain:
         recipient, channel = batch[0].way
         try:
             address = self._channels.address(recipient, channel)
-            wording = Wording(self._channels.organisation, self._settings, self._channels.signer(), now)
-        except (ConfigurationError, ValueError) as error:
+        except ConfigurationError as error:
             return Outcome(str(error), retry=True)
+        wording = Wording(self._channels.organisation, self._settings, self._signer, now)
         message = compose([row.entry for row in batch], recipient, key, wording)
         return self._channels.send(message, address, self._settings, now)
 

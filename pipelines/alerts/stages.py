@@ -27,14 +27,22 @@ def rank(alert: Alert) -> int:
 
 
 def cause_of(alert: Alert, world: World) -> Alert | None:
+    """The firing alert that explains this one best; None where it stands for itself."""
     causes = [
         cause
         for thing in alert.rests_on
         if (cause := world.causes.get(thing)) is not None
         and cause.identity != alert.identity
-        and rank(cause) > rank(alert)
+        and _explains(cause, alert, thing)
     ]
     return max(causes, key=lambda cause: (rank(cause), cause.identity), default=None)
+
+
+def _explains(cause: Alert, alert: Alert, thing: str) -> bool:
+    """A cause explains what is built on it; the total of a series explains its segments, unless they are worse."""
+    if thing.startswith("series:"):
+        return cause.severity.rank >= alert.severity.rank
+    return rank(cause) > rank(alert)
 
 
 def never_told(candidate: Candidate, world: World) -> Verdict | None:

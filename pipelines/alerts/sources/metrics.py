@@ -18,7 +18,7 @@ from pipelines.alerts.say import say_metric, say_range
 from pipelines.anomalies.wording import say_period
 from pipelines.publishing.dictionary import headline_grain
 from pipelines.publishing.publication import Coverage
-from pipelines.publishing.records import AnomalyRow, segment_key
+from pipelines.publishing.records import TOTAL, AnomalyRow, segment_key
 from pipelines.scoring.arithmetic import Number
 from pipelines.scoring.optimum import OptimumBand
 from pipelines.scoring.status import Limits, kpi_status
@@ -225,6 +225,9 @@ def _metric_alert(
 ) -> Alert:
     """An alert about a metric; where the metric is restricted, what it ``shown`` stays out of it."""
     is_restricted = metric.visibility == "restricted"
+    # One bad day of the total is not also a bad day of each of its forty segments.
+    _, grain, segment = subject.id.split("/", 2)
+    whole, is_total = f"series:{kind}/{metric.name}/{grain}", segment == TOTAL
     return Alert(
         type=kind,
         subject=subject,
@@ -233,7 +236,11 @@ def _metric_alert(
         team=metric.owner.team,
         owner=metric.owner.accountable,
         action=action,
-        rests_on=where.rests_on.get(metric.name, (f"metric:{metric.name}",)),
+        rests_on=(
+            *where.rests_on.get(metric.name, (f"metric:{metric.name}",)),
+            *(() if is_total else (whole,)),
+        ),
+        breaks=(whole,) if is_total else (),
         links=where.links(f"metrics/{metric.name}.html") + _runbook(metric),
         weight=_WEIGHTS.get(metric.level, 1.0),
         is_restricted=is_restricted,

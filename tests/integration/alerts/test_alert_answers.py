@@ -26,6 +26,7 @@ from pipelines.alerts.drain import drain
 from pipelines.alerts.model import Severity
 from pipelines.alerts.raising import raise_now, to_publish
 from pipelines.alerts.signing import LinkSigner
+from pipelines.alerts.silencing import CannotSilence, silence
 from pipelines.alerts.sources import Found
 from pipelines.publishing.dictionary import dictionary_rows
 from pipelines.publishing.engine import reading, writing
@@ -145,6 +146,35 @@ def test_an_answer_does_not_cover_what_got_worse_afterwards(company: Engine) -> 
         "firing": "ana",
         "worsened": None,
     }
+
+
+def test_a_silence_says_who_why_and_until_when(engine: Engine) -> None:
+    number = silence(engine, "ana", "migration", MONDAY, MONDAY + timedelta(hours=2), subject="csat/*")
+    with reading(engine) as connection:
+        (found,) = outbox.silences(connection, MONDAY)
+        assert outbox.silences(connection, MONDAY + timedelta(hours=2)) == ()
+    assert (found.id, found.reason) == (number, "migration")
+    assert found.covers(ABOUT, MONDAY)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"by": ""}, "who asks"),
+        ({"reason": " "}, "why"),
+        ({"ends_at": MONDAY}, "not after"),
+        ({"ends_at": MONDAY + timedelta(days=91)}, "over 90 days"),
+        ({"subject": None}, "everything"),
+        ({"alert_type": "anomally"}, "no alert type"),
+    ],
+)
+def test_a_silence_that_is_too_wide_is_refused(sqlite: Engine, change: dict[str, Any], problem: str) -> None:
+    facts: dict[str, Any] = {
+        "by": "ana", "reason": "drill", "starts_at": MONDAY, "ends_at": MONDAY + timedelta(hours=1),
+        "subject": "csat/*", **change,
+    }  # fmt: skip
+    with pytest.raises(CannotSilence, match=problem):
+        silence(sqlite, **facts)
 
 
 # ── by the page ─────────────────────────────────────────────────────────────────────────────────────────────

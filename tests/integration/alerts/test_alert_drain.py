@@ -313,6 +313,19 @@ def test_a_channel_without_a_usable_url_is_an_error_that_names_it(
     assert set(report.errors) == {"chat-support"}
 
 
+def test_a_link_key_that_cannot_be_used_costs_the_links_and_not_the_alerts(
+    sqlite: Engine, receiver: Receiver, box: Mailbox, clock: FakeClock
+) -> None:
+    settings = QUICK.model_copy(
+        update={"link_base": "https://vitals.example.com", "link_key": "env:LINK_KEY"}
+    )
+    raise_alerts(sqlite, alert(audience=("team:support",)))
+    report = drain(sqlite, channels_to(receiver, box, settings, LINK_KEY="short"), clock)
+    assert report.sent == 1
+    assert "fewer than 16 bytes" in report.errors["acknowledge links"]
+    assert receiver.arrivals[0].body["alerts"][0]["acknowledge"].startswith("vitals alerts acknowledge")
+
+
 def test_a_row_that_cannot_be_read_holds_up_no_other(
     sqlite: Engine, channels: Channels, receiver: Receiver, clock: FakeClock
 ) -> None:

@@ -19,6 +19,7 @@ from definitions.model import (
     Target,
 )
 from definitions.settings import Settings
+from pipelines.alerts.decide import decide
 from pipelines.alerts.model import Alert, AlertType, Severity
 from pipelines.alerts.sources import (
     Found,
@@ -40,7 +41,7 @@ from pipelines.publishing.publication import VALUE_SCHEMA, Coverage
 from pipelines.publishing.records import AnomalyRow, FreshnessRow, KeyResultScoreRow, QualityResultRow
 from pipelines.scoring.cadence import Message, Nudge, Rung
 from pipelines.scoring.checkin import CheckIn
-from tests.unit.alerts.company import MONDAY, SETTINGS, catalogue, metric
+from tests.unit.alerts.company import MONDAY, SETTINGS, catalogue, metric, world
 
 CATALOGUE = catalogue()
 WHERE = places(CATALOGUE)
@@ -102,6 +103,16 @@ def test_segments_are_series_of_their_own() -> None:
     found = anomalies(flags, TESTED, CATALOGUE, WHERE)
     assert [a.subject.id for a in found.alerts] == ["csat/day/region|tier=emea|pro", "csat/day/total"]
     assert found.alerts[0].title.startswith("CSAT (emea, pro): ")
+
+
+@pytest.mark.parametrize(("total", "told"), [("warning", 1), ("info", 41)])
+def test_a_bad_day_of_the_total_is_not_also_one_of_each_segment_unless_that_is_worse(
+    total: str, told: int
+) -> None:
+    segments = [flag(segment_dimension="region", segment_value=f"r{n}") for n in range(40)]
+    found = anomalies([flag(severity=total), *segments], TESTED, CATALOGUE, WHERE)
+    decisions = decide(found.alerts, found.covered, world())
+    assert len({decision.alert.identity for decision in decisions if decision.is_sent}) == told
 
 
 def test_far_below_baseline_is_a_type_of_its_own() -> None:
