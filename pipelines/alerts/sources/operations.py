@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
@@ -22,8 +22,8 @@ ASSETS_SHOWN = 8
 def late(rows: Iterable[FreshnessRow], catalogue: Catalogue, where: Places) -> Found:
     """Sources whose data is older than it may be: one alert per system, however many of its assets are late.
 
-    Critical once the data is twice as old as it may be. What is late breaks what rests on it: the tables that are
-    late where they are known, else the whole system.
+    Critical once the data is twice as old as it may be. What is late breaks what rests on it: the late tables where
+    all of them are known, else the whole system (each one, where a table is put together from several).
     """
     by_system: dict[str, list[FreshnessRow]] = defaultdict(list)
     for row in rows:
@@ -42,8 +42,9 @@ def _late(system: str, rows: list[FreshnessRow], assets: int, catalogue: Catalog
     is_double = any((row.lateness_seconds or 0) >= 2 * row.sla_seconds for row in rows)
     through = [row.data_through_at for row in rows if row.data_through_at is not None]
     errors = sorted({row.error for row in rows if row.error})
-    tables = [f"table:{row.asset}" for row in rows if row.asset in where.tables]
-    is_whole = len(rows) == assets or len(tables) < len(rows)
+    is_known = all(row.asset in where.tables for row in rows)
+    tables, systems = [f"table:{row.asset}" for row in rows], [f"source:{name}" for name in _systems(system)]
+    team, owner = _responsible(system, [row.asset for row in rows], catalogue)
     names = ", ".join(row.asset for row in rows[:ASSETS_SHOWN])
     more = f" and {len(rows) - ASSETS_SHOWN} more" if len(rows) > ASSETS_SHOWN else ""
     return Alert(
@@ -52,15 +53,16 @@ def _late(system: str, rows: list[FreshnessRow], assets: int, catalogue: Catalog
         severity=Severity.CRITICAL if is_double else Severity.WARNING,
         since=due,
         title=f"{system}: data is late ({len(rows)} of {assets} assets)",
-        team=_team_of(system, catalogue),
+        team=team,
+        owner=owner,
         detail="; ".join(errors),
         facts=(
             Fact("Late", names + more),
             Fact("Data through", f"{min(through):%Y-%m-%d %H:%M} UTC" if through else "never loaded"),
             Fact("May be old", _span(worst.sla_seconds), float(worst.sla_seconds)),
         ),
-        rests_on=(f"source:{system}",),
-        breaks=(f"source:{system}",) if is_whole else tuple(sorted(tables)),
+        rests_on=tuple(systems),
+        breaks=tuple(sorted(tables if is_known else systems)),
         links=where.links("data-health.html"),
     )
 
@@ -96,9 +98,11 @@ def failed_checks(rows: Iterable[QualityResultRow], catalogue: Catalogue, where:
 
 def _failed_check(row: QualityResultRow, subject: str, catalogue: Catalogue, where: Places) -> Alert:
     is_error = row.severity == "error"
+    team, owner = _responsible(row.source_system, [row.asset], catalogue)
+    systems = [f"source:{name}" for name in _systems(row.source_system)]
     severity = Severity.WARNING if is_error else Severity.INFO
     broken = tuple(f"metric:{metric}" for metric in row.metric_ids) or (
-        (f"table:{row.asset}",) if row.asset in where.tables else (f"source:{row.source_system}",)
+        (f"table:{row.asset}",) if row.asset in where.tables else tuple(systems)
     )
     counted = f"{row.rows_failed:,} of {row.rows_checked:,}" if row.rows_failed and row.rows_checked else ""
     facts = [
@@ -113,9 +117,10 @@ def _failed_check(row: QualityResultRow, subject: str, catalogue: Catalogue, whe
         severity=Severity.CRITICAL if is_error and row.blocks_publish else severity,
         since=row.checked_at,
         title=f"{row.asset}: {row.message}",
-        team=_team_of(row.source_system, catalogue),
+        team=team,
+        owner=owner,
         facts=tuple(fact for fact in facts if fact is not None),
-        rests_on=tuple(dict.fromkeys((f"source:{row.source_system}", f"table:{row.asset}"))),
+        rests_on=(*systems, f"table:{row.asset}"),
         breaks=tuple(sorted(broken)) if is_error else (),
         links=where.links("data-health.html"),
     )
@@ -210,7 +215,21 @@ def _definition_changed(metric: Metric, change: Change, where: Places) -> Alert:
     )
 
 
-def _team_of(system: str, catalogue: Catalogue) -> str | None:
-    """The team that owns a system's tables; None where it is no team of the catalogue."""
-    owners = sorted({source.owner for source in catalogue.sources.values() if source.system == system})
-    return next((owner for owner in owners if owner in catalogue.teams), None)
+def _systems(system: str) -> list[str]:
+    """The systems of an asset; one that is put together from several names them all: ``intercom, salesforce``."""
+    return sorted(filter(None, (name.strip() for name in system.split(","))))
+
+
+def _responsible(system: str, assets: Iterable[str], catalogue: Catalogue) -> tuple[str | None, str | None]:
+    """(team, person) who answers for assets: the owner of most of their tables, else of most of their systems'."""
+    chosen, systems = set(assets), set(_systems(system))
+    sources = [source for source in catalogue.sources.values() if source.table in chosen]
+    sources = sources or [source for source in catalogue.sources.values() if source.system in systems]
+    for owner, _ in sorted(
+        Counter(source.owner for source in sources).items(), key=lambda pair: (-pair[1], pair[0])
+    ):
+        if owner in catalogue.teams:
+            return owner, None
+        if owner in catalogue.people:
+            return catalogue.people[owner].team, owner
+    return None, None

@@ -84,7 +84,7 @@ def play(
     return log, seen
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(steps)
 def test_every_alert_ends_in_one_decision_or_in_one_per_way(
     history: list[tuple[int, list[tuple[int, Severity]], bool, int | None]],
@@ -105,7 +105,7 @@ def test_every_alert_ends_in_one_decision_or_in_one_per_way(
             assert len(mine) == len(ways)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(steps)
 def test_nothing_is_told_twice_and_nothing_after_the_end(
     history: list[tuple[int, list[tuple[int, Severity]], bool, int | None]],
@@ -121,7 +121,7 @@ def test_nothing_is_told_twice_and_nothing_after_the_end(
             assert row.episode not in ended, row
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(steps)
 def test_ends_go_to_exactly_those_who_were_told(
     history: list[tuple[int, list[tuple[int, Severity]], bool, int | None]],
@@ -133,7 +133,7 @@ def test_ends_go_to_exactly_those_who_were_told(
         assert told == {(row.recipient, row.channel) for row in rows if row.notice is Notice.RESOLVED}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(steps, st.sampled_from(range(len(UNIVERSE))))
 def test_whatever_came_before_an_alert_that_stays_is_told(
     history: list[tuple[int, list[tuple[int, Severity]], bool, int | None]], which: int

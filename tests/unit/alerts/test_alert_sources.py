@@ -332,6 +332,19 @@ def test_a_late_table_of_a_fresh_system_breaks_the_table_alone() -> None:
     assert one(late(rows, CATALOGUE, WHERE)).breaks == ("table:support.tickets",)
 
 
+def test_a_table_of_two_systems_is_no_system_of_its_own() -> None:
+    found = one(late([fresh("accounts", system="salesforce, intercom")], CATALOGUE, WHERE))
+    assert found.breaks == ("source:intercom", "source:salesforce")
+    assert found.team == "data"
+
+
+def test_an_owner_may_be_a_person() -> None:
+    person = replace(CATALOGUE.sources["tickets"], owner="dora")
+    known = replace(CATALOGUE, sources={"tickets": person})
+    found = one(late([fresh("support.tickets")], known, places(known)))
+    assert (found.team, found.owner) == ("data", "dora")
+
+
 def test_twice_as_old_as_allowed_is_critical() -> None:
     assert one(late([fresh("tickets", late_by=2 * 86_400)], CATALOGUE, WHERE)).severity is Severity.CRITICAL
 
