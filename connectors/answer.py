@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any, NoReturn
 
 import orjson
@@ -96,6 +97,10 @@ class Answer:
         Raises:
             GarbledAnswer: it is none; says where it breaks off.
         """
+        return self._parsed
+
+    @cached_property
+    def _parsed(self) -> Any:
         return read_json(self.body, place=self.place, request_id=self.request_id)
 
     def wait(self, now: datetime) -> float | None:

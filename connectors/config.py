@@ -208,7 +208,7 @@ def config_hash(source: SourceConfig, stream: Stream, api_version: str) -> str:
     content = {
         "api_version": api_version,
         "contract": stream.contract.fingerprint,
-        "options": dict(sorted(stream.options.items())),
+        "options": {name: value for name, value in stream.options.items() if name not in stream.tuning},
         "settings": source.settings,
         "cursor": stream.cursor.field if stream.cursor else "",
     }

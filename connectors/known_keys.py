@@ -56,6 +56,16 @@ class KnownKeys:
             ).fetchall()
         return [row[0] for row in rows]
 
+    def neither_alive_nor_landed(self, keys: Collection[str]) -> list[str]:
+        """Those of `keys` that nobody here has seen, or that were taken for deleted."""
+        with self._newest() as connection:
+            connection.register("listed", _table(keys))
+            rows = connection.execute(
+                "SELECT key FROM listed WHERE key NOT IN (SELECT key FROM newest WHERE NOT deleted)"
+                " AND key NOT IN (SELECT key FROM landed WHERE key IS NOT NULL) ORDER BY key"
+            ).fetchall()
+        return [row[0] for row in rows]
+
     def alive_but_not_landed(self, parents: Collection[str] | None = None) -> list[str]:
         """The keys that were alive and did not land now, in order; only children of `parents`, if given."""
         of_parents = "" if parents is None else "AND parent IN (SELECT key FROM of_parents)"

@@ -62,7 +62,7 @@ def run_load(task: Task) -> LoadResult:
     Raises:
         ConnectorError: nothing was committed.
     """
-    state = task.states.get(task.id, task.config_hash)
+    state = _remembered(task)
     notes: list[str] = []
     if state is None and task.states.has_other(task.id, task.config_hash):
         notes.append("the query changed: the stream is read from the beginning")
@@ -84,6 +84,16 @@ def run_load(task: Task) -> LoadResult:
         finally:
             load.writer.close()
     raise AssertionError("unreachable")
+
+
+def _remembered(task: Task) -> StreamState | None:
+    """The state of the stream: its row, or what the newest manifest says if the row was not written any more."""
+    state = task.states.get(task.id, task.config_hash)
+    newest = task.store.last_manifest(task.id)
+    reflected = max(state.load_id if state else "", task.states.forgotten(task.id))
+    if newest is None or newest.load_id <= reflected or newest.content["config_hash"] != task.config_hash:
+        return state
+    return StreamState.from_json(newest.content["state"], newest.load_id)
 
 
 @dataclass
@@ -129,7 +139,7 @@ class _Load:
         parents = self._parents()
         if self.stream.parent and not parents:
             self.writer.discard()
-            self._remember(self.state.watermark, self.state.load_id)
+            self.task.states.put(self.task.id, self.task.config_hash, self._next_state(self.state.watermark))
             return self._result(None, self.state.watermark, Drift(), Lateness())
         if self._resume is None or not self._resume["main_done"]:
             self._read_main(parents)
@@ -260,12 +270,20 @@ class _Load:
         return replace(self._reading((), None), window=Window(start, self.plan.window.end), carry=None)
 
     def _reconcile(self, read: Reader) -> None:
-        known = self._known()
-        if known.is_empty:
+        """Compare all keys that the vendor lists with those that are known: some vanished, some never came."""
+        if self._known().is_empty:
             return
-        listing = self._new_landing()
         pages = read(self.task.connection, self._reading((), None))
-        self._bury_checked(known.alive_but_not_in({key for page in pages for key in listing.keys(page)}))
+        listing = self._new_landing()
+        listed = {key for page in pages for key in listing.keys(page)}
+        missing = self._known().neither_alive_nor_landed(listed)
+        if missing:
+            self.warnings.append(
+                f"{len(missing)} rows that the vendor lists had never come: all was read again"
+            )
+            whole = replace(self._reading((), None), window=Window(None, self.plan.window.end), carry=None)
+            self._land(self.stream.reader or read_listing, whole)
+        self._bury_checked(self._known().alive_but_not_in(listed))
 
     def _bury_checked(self, keys: Sequence[str]) -> None:
         verdict = judge(keys, self._known(), self.task.settings)
@@ -332,15 +350,17 @@ class _Load:
         watermark = next_watermark(self.stream, self.plan, self.state, seen.last_cursor, task.settings)
         drift = Drift(tuple(sorted(seen.unknown)), self.landing.missing)
         self._judge(drift, late)
+        state = self._next_state(watermark)
         manifest = None
         if self.writer.rows:
-            manifest = self.writer.commit(self._manifest(drift, late, watermark))
+            manifest = self.writer.commit(self._manifest(drift, late, state))
+            state = replace(state, load_id=manifest.load_id)
         else:
             self.writer.discard()
-        self._remember(watermark, manifest.load_id if manifest else self.state.load_id)
+        task.states.put(task.id, task.config_hash, state)
         return self._result(manifest, watermark, drift, late)
 
-    def _manifest(self, drift: Drift, late: Lateness, watermark: str) -> dict[str, Any]:
+    def _manifest(self, drift: Drift, late: Lateness, state: StreamState) -> dict[str, Any]:
         seen, task = self.landing.seen, self.task
         return {
             "mode": self.plan.mode,
@@ -353,7 +373,7 @@ class _Load:
             "window": window_json(self.plan.window),
             "parents": [self.plan.parents_after, self.plan.parents_upto],
             "cursor_before": self.state.watermark,
-            "cursor_after": watermark,
+            "cursor_after": state.watermark,
             "first_cursor": seen.first_cursor,
             "last_cursor": seen.last_cursor,
             "deleted": seen.deleted,
@@ -367,25 +387,22 @@ class _Load:
             "incomplete_parents": self.tally.capped,
             "warnings": self.warnings,
             "failed_checks": self.failed_checks,
+            "state": state.as_json(),
         }
 
-    def _remember(self, watermark: str, load_id: str) -> None:
-        plan, task = self.plan, self.task
-        recent = recent_digests(self.stream, self.landing.recent, watermark, task.settings)
-        task.states.put(
-            task.id,
-            task.config_hash,
-            StreamState(
-                watermark=watermark,
-                read_until=plan.started_at,
-                load_id=load_id,
-                parent_load_id=plan.parents_upto,
-                recent=recent if self.landing.recent_is_whole else None,
-                checkpoint=orjson.dumps(self.tally.carry).decode() if self.tally.carry else "",
-                deletes_read_at=plan.started_at if self.deletes_read else self.state.deletes_read_at,
-                full_read_at=plan.started_at if plan.mode == "full" else self.state.full_read_at,
-                updated_at=task.runtime.clock(),
-            ),
+    def _next_state(self, watermark: str) -> StreamState:
+        plan, settings = self.plan, self.task.settings
+        recent = recent_digests(self.stream, self.landing.recent, watermark, settings)
+        return StreamState(
+            watermark=watermark,
+            read_until=plan.started_at,
+            load_id=self.state.load_id,
+            parent_load_id=plan.parents_upto,
+            recent=recent if self.landing.recent_is_whole else None,
+            checkpoint=orjson.dumps(self.tally.carry).decode() if self.tally.carry else "",
+            deletes_read_at=plan.started_at if self.deletes_read else self.state.deletes_read_at,
+            full_read_at=plan.started_at if plan.mode == "full" else self.state.full_read_at,
+            updated_at=self.task.runtime.clock(),
         )
 
     def _judge(self, drift: Drift, late: Lateness) -> None:

@@ -151,6 +151,12 @@ class RawStore:
         paths = sorted(self.folder(stream).glob("load_date=*/load_id=*/manifest.json"), key=_load_id)
         return [_read_manifest(stream, path) for path in paths if _load_id(path) > after]
 
+    def last_manifest(self, stream: StreamId) -> Manifest | None:
+        """The newest finished load, if there is one."""
+        paths = self.folder(stream).glob("load_date=*/load_id=*/manifest.json")
+        newest = max(paths, key=_load_id, default=None)
+        return _read_manifest(stream, newest) if newest else None
+
     def last_load_id(self, stream: StreamId) -> str:
         """The id of the newest finished load, or empty."""
         return max(map(_load_id, self.folder(stream).glob("load_date=*/load_id=*/manifest.json")), default="")

@@ -57,6 +57,7 @@ def _object(
         deletes=deletes,
         exact_total=True,
         options={"object": sobject, "where": where, "bulk_threshold": "2000"},
+        tuning=("bulk_threshold",),
         description=description,
     )
 

@@ -139,7 +139,9 @@ def _results(
     while True:
         params = {"maxRecords": RESULTS_PER_PAGE, "locator": locator or None}
         try:
-            answer = client.get(f"{base}/jobs/query/{job}/results", params, headers={"Accept": "text/csv"})
+            answer = client.get(
+                f"{base}/jobs/query/{job}/results", params, headers={"Accept": "text/csv"}, as_json=False
+            )
         except (RequestRefused, NotFound) as error:
             if resume is not None and locator == resume["locator"]:
                 raise CheckpointExpired(

@@ -1,8 +1,8 @@
 """What a stream remembers between loads: one row per stream and query configuration, in SQLite.
 
 The row is keyed by a hash of the configuration of the query, so a wider query finds no row and reads from the
-beginning. It is written last (parts, then manifest, then state): a process that dies in between reads the same
-window again, and the upsert by key makes nothing of it double.
+beginning. It is written last (parts, then manifest, then state). The manifest holds a copy of it, so that a
+process that dies in between, or a state file that is lost, costs nothing.
 
 Source: connector rules, points 2 and 5.
 """
@@ -10,9 +10,9 @@ Source: connector rules, points 2 and 5.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS stream_state (
 )
 """
 PATIENCE = 30.0
+RESET = "reset"
 COLUMNS = (
     "watermark",
     "read_until",
@@ -77,9 +78,32 @@ class StreamState:
     full_read_at: datetime | None = None
     updated_at: datetime | None = None
 
-    def at(self, moment: datetime) -> StreamState:
-        """This state, written at `moment`."""
-        return replace(self, updated_at=moment)
+    def as_json(self) -> dict[str, str]:
+        """The state as a manifest keeps it; `recent` is left out, and is unknown when it is read back."""
+        return {
+            "watermark": self.watermark,
+            "read_until": _text(self.read_until),
+            "parent_load_id": self.parent_load_id,
+            "checkpoint": self.checkpoint,
+            "deletes_read_at": _text(self.deletes_read_at),
+            "full_read_at": _text(self.full_read_at),
+            "updated_at": _text(self.updated_at),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, str], load_id: str) -> StreamState:
+        """The state that the manifest of `load_id` kept."""
+        return cls(
+            watermark=content["watermark"],
+            read_until=_instant(content["read_until"]),
+            load_id=load_id,
+            parent_load_id=content["parent_load_id"],
+            recent=None,
+            checkpoint=content["checkpoint"],
+            deletes_read_at=_instant(content["deletes_read_at"]),
+            full_read_at=_instant(content["full_read_at"]),
+            updated_at=_instant(content["updated_at"]),
+        )
 
 
 class StateStore:
@@ -115,6 +139,14 @@ class StateStore:
 
     def put(self, stream: StreamId, config_hash: str, state: StreamState) -> None:
         """Write the state of a stream."""
+        with self._writing() as connection:
+            self._before_io("write state")
+            self._insert(connection, stream, config_hash, state)
+            self._before_io("commit state")
+
+    def _insert(
+        self, connection: sqlite3.Connection, stream: StreamId, config_hash: str, state: StreamState
+    ) -> None:
         recent = None if state.recent is None else b"".join(sorted(state.recent))
         values = (
             state.watermark,
@@ -128,32 +160,38 @@ class StateStore:
             _text(state.updated_at),
         )
         holes = ", ".join("?" * (4 + len(COLUMNS)))
-        with self._writing() as connection:
-            self._before_io("write state")
-            connection.execute(
-                f"INSERT OR REPLACE INTO stream_state VALUES ({holes})",
-                (stream.system, stream.account, stream.stream, config_hash, *values),
-            )
-            self._before_io("commit state")
+        connection.execute(
+            f"INSERT OR REPLACE INTO stream_state VALUES ({holes})",
+            (stream.system, stream.account, stream.stream, config_hash, *values),
+        )
 
     def has_other(self, stream: StreamId, config_hash: str) -> bool:
         """Is there a state of this stream under another configuration?"""
         with self._reading() as connection:
             row = connection.execute(
                 "SELECT count(*) FROM stream_state"
-                " WHERE system = ? AND account = ? AND stream = ? AND config_hash <> ?",
-                (stream.system, stream.account, stream.stream, config_hash),
+                " WHERE system = ? AND account = ? AND stream = ? AND config_hash NOT IN (?, ?)",
+                (stream.system, stream.account, stream.stream, config_hash, RESET),
             ).fetchone()
         return bool(row[0])
 
-    def reset(self, stream: StreamId) -> int:
-        """Forget a stream: its next load reads from the beginning. Returns how many rows were forgotten."""
+    def forgotten(self, stream: StreamId) -> str:
+        """The last load that does not count any more, because the stream was reset after it; or empty."""
+        state = self.get(stream, RESET)
+        return state.load_id if state else ""
+
+    def reset(self, stream: StreamId, last_load_id: str) -> int:
+        """Forget a stream: its next load reads from the beginning. What landed stays, for replays.
+
+        Returns how many configurations were forgotten.
+        """
         with self._writing() as connection:
             self._before_io("write state")
             done = connection.execute(
                 "DELETE FROM stream_state WHERE system = ? AND account = ? AND stream = ?",
                 (stream.system, stream.account, stream.stream),
             )
+            self._insert(connection, stream, RESET, StreamState(load_id=last_load_id))
             self._before_io("commit state")
         return done.rowcount
 

@@ -282,6 +282,7 @@ class Stream:
         exact_total: the vendor's total counts the rows of this listing; fewer rows are an error.
         resumable: a reading can go on from a checkpoint after the process died.
         options: options that its paths and requests use, with defaults.
+        tuning: names of options that change how rows come, and not which.
         description: what a row is.
     """
 
@@ -299,6 +300,7 @@ class Stream:
     exact_total: bool = False
     resumable: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
+    tuning: tuple[str, ...] = ()
     description: str = ""
 
     def __post_init__(self) -> None:

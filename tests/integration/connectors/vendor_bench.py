@@ -18,7 +18,7 @@ from typing import Any, Self
 import pytest
 
 from connectors.config import SourceConfig, source_from
-from connectors.raw_store import RawStore
+from connectors.raw_store import RawStore, StreamId
 from connectors.result import LoadResult
 from connectors.runtime import Runtime
 from connectors.sandbox.clock import Clock
@@ -124,6 +124,11 @@ class VendorBench:
         """Let time pass, then load."""
         self.clock.advance(hours=hours)
         return self.load(stream, **changes)
+
+    def reset(self, stream: str) -> None:
+        """Forget the stream, as `vitals sources reset` does."""
+        stream_id = StreamId(self.source().system, "acme", stream)
+        self.states.reset(stream_id, self.store.last_load_id(stream_id))
 
     def rows(self, stream: str, *, deleted: bool = False, **changes: Any) -> dict[str, dict[str, Any]]:
         """The typed rows by key after the upsert."""

@@ -1,0 +1,341 @@
+"""What real vendors do to a connector, one trap a test, for every vendor: nothing is lost, nothing comes twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import (
+    ConnectionFailed,
+    ConnectorError,
+    CredentialsRefused,
+    GarbledAnswer,
+    PermissionMissing,
+    ProtocolError,
+    RateLimited,
+    VendorUnavailable,
+)
+from connectors.sandbox.traps import Edit, Fault, Kind, SchemaEdit, Told, Traps
+from tests.integration.connectors.vendor_bench import SECRET, VendorBench
+from tests.integration.connectors.vendors import VENDORS, Vendor
+
+
+@pytest.fixture(params=VENDORS)
+def vendor(request: pytest.FixtureRequest) -> Vendor:
+    return VENDORS[request.param]
+
+
+@pytest.fixture
+def bench(vendor: Vendor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorBench]:
+    with VendorBench(vendor.fake, tmp_path, monkeypatch, vendor.source) as opened:
+        yield opened
+
+
+@pytest.fixture
+def jira(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VendorBench]:
+    """One vendor, for what the HTTP client does alike for all of them."""
+    with VendorBench(VENDORS["jira"].fake, tmp_path, monkeypatch, VENDORS["jira"].source) as opened:
+        yield opened
+
+
+def equal(bench: VendorBench, vendor: Vendor) -> bool:
+    """Does the warehouse hold what the vendor holds, column by column?"""
+    source, rows = bench.fake.snapshot(vendor.shelf), bench.rows(vendor.stream)
+    assert sorted(rows) == sorted(source)
+    for name, read in vendor.columns.items():
+        assert {key: row[name] for key, row in rows.items()} == {key: read(r) for key, r in source.items()}
+    return True
+
+
+# Data that moves -------------------------------------------------------------------------------------------
+
+
+def test_the_first_load_and_later_polls_hold_what_the_vendor_holds(
+    bench: VendorBench, vendor: Vendor
+) -> None:
+    bench.load(vendor.stream)
+    assert equal(bench, vendor)
+    for _ in range(3):
+        result = bench.poll(vendor.stream, hours=60)
+        assert result.mode == "incremental"
+        assert result.rows < 100
+        assert equal(bench, vendor)
+
+
+def test_every_other_stream_holds_what_the_vendor_holds(bench: VendorBench, vendor: Vendor) -> None:
+    for _ in range(2):
+        bench.clock.advance(days=5)
+        bench.load_all()
+        for stream, shelf in vendor.others.items():
+            assert sorted(bench.rows(stream)) == sorted(bench.fake.snapshot(shelf)), stream
+
+
+def test_a_quiet_poll_changes_nothing(bench: VendorBench, vendor: Vendor) -> None:
+    bench.load(vendor.stream)
+    before = bench.rows(vendor.stream)
+    bench.load(vendor.stream)
+    after = bench.rows(vendor.stream)
+    assert {key: row["_cursor"] for key, row in before.items()} == {
+        k: row["_cursor"] for k, row in after.items()
+    }
+
+
+def test_deleted_records_are_gone_and_what_was_known_of_them_stays(
+    bench: VendorBench, vendor: Vendor
+) -> None:
+    bench.load(vendor.stream)
+    victims = sorted(bench.rows(vendor.stream))[:3]
+    known = bench.rows(vendor.stream)
+    for key in victims:
+        bench.fake.delete(vendor.shelf, key)
+    bench.poll(vendor.stream, hours=30)
+    assert equal(bench, vendor)
+    buried = bench.rows(vendor.stream, deleted=True)
+    for key in victims:
+        assert buried[key]["_deleted"]
+        for name in vendor.columns:
+            assert buried[key][name] == known[key][name]
+
+
+def test_equal_stamps_at_the_watermark_are_all_read(bench: VendorBench, vendor: Vendor) -> None:
+    bench.fake.traps = Traps(tie=timedelta(hours=1), page_cap=7)
+    bench.load(vendor.stream)
+    keys = sorted(bench.fake.snapshot(vendor.shelf))
+    for round_ in range(3):
+        for key in keys[round_ * 10 : round_ * 10 + 9]:
+            bench.fake.touch(vendor.shelf, key)
+        bench.poll(vendor.stream, hours=0.25)
+    assert equal(bench, vendor)
+
+
+def test_a_late_index_loses_nothing_within_the_overlap(bench: VendorBench, vendor: Vendor) -> None:
+    late = timedelta(minutes=6)
+    bench.fake.traps = Traps(late_index=late, late_share=0.5)
+    bench.load(vendor.stream)
+    keys = sorted(bench.fake.snapshot(vendor.shelf))
+    for round_ in range(6):
+        for key in keys[round_ * 5 : round_ * 5 + 5]:
+            bench.fake.touch(vendor.shelf, key)
+        bench.poll(vendor.stream, hours=0.05)
+    bench.poll(vendor.stream, hours=0.15)
+    cursors = {key: row["_cursor"] for key, row in bench.rows(vendor.stream).items()}
+    touched = sorted(cursors[key] for key in keys[:30])
+    assert touched[0] >= "2026-06-15T06:00:00", "an edit that the index showed late was lost"
+
+
+def test_lateness_is_measured_and_warned_of(bench: VendorBench, vendor: Vendor) -> None:
+    bench.fake.traps = Traps(late_index=timedelta(minutes=8))
+    bench.load(vendor.stream)
+    for key in sorted(bench.fake.snapshot(vendor.shelf))[:3]:
+        bench.fake.touch(vendor.shelf, key)
+    first = bench.poll(vendor.stream, hours=0.1)
+    second = bench.poll(vendor.stream, hours=0.1, streams=[{"name": vendor.stream, "overlap": "PT10M"}])
+    assert first.late_rows == 0
+    assert second.late_rows == 3
+    assert 300 <= second.lateness_seconds <= 720
+    assert any("raise overlap" in warning for warning in second.warnings)
+
+
+@pytest.mark.parametrize("offset_tokens", [False, True])
+def test_edits_and_deletes_between_pages_lose_nothing(
+    bench: VendorBench, vendor: Vendor, offset_tokens: bool
+) -> None:
+    bench.fake.traps = Traps(
+        edits_between_pages=2,
+        deletes_between_pages=1,
+        page_cap=9,
+        tick=timedelta(seconds=2),
+        offset_tokens=offset_tokens,
+    )
+    bench.load(vendor.stream)
+    bench.fake.traps = Traps()
+    bench.poll(vendor.stream, hours=0.2)
+    bench.poll(vendor.stream, hours=30)
+    assert equal(bench, vendor)
+
+
+def test_a_stamp_from_the_future_does_not_move_the_watermark(bench: VendorBench, vendor: Vendor) -> None:
+    bench.load(vendor.stream)
+    key = sorted(bench.fake.snapshot(vendor.shelf))[0]
+    ahead = bench.clock.milliseconds + 2 * 86_400_000
+    bench.fake.put(vendor.shelf, bench.fake.snapshot(vendor.shelf)[key], updated=ahead)
+    result = bench.poll(vendor.stream)
+    assert result.future_rows == 1
+    assert result.watermark_after <= bench.clock().strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    bench.fake.touch(vendor.shelf, key)
+    bench.poll(vendor.stream)
+    assert bench.rows(vendor.stream)[key]["_cursor"].startswith("2026-06-15")
+
+
+def test_a_vendor_whose_clock_is_ahead_is_read_all_the_same(bench: VendorBench, vendor: Vendor) -> None:
+    bench.fake.traps = Traps(skew=timedelta(minutes=20))
+    bench.load(vendor.stream)
+    for _ in range(2):
+        result = bench.poll(vendor.stream, hours=10)
+        assert result.future_rows == 0
+        assert 1190 <= result.clock_skew_seconds <= 1210
+
+
+# Answers that are none -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("told", list(Told))
+def test_a_throttled_request_waits_as_long_as_it_is_told(jira: VendorBench, told: Told) -> None:
+    jira.fake.traps = Traps(faults=(Fault(Kind.THROTTLED, times=2, path="/search/jql", wait=90, told=told),))
+    result = jira.load("issues")
+    assert result.retries == 2
+    if told in (Told.SECONDS, Told.DATE):
+        assert min(jira.waits.slept) >= 89
+    if told is Told.RESET:
+        assert min(jira.waits.slept) >= 30, "this vendor tells its reset to the minute"
+    assert equal(jira, VENDORS["jira"])
+
+
+@pytest.mark.parametrize(
+    "kind", [Kind.SERVER_ERROR, Kind.RESET, Kind.CUT, Kind.TRUNCATED, Kind.HTML, Kind.EMPTY]
+)
+def test_a_passing_failure_is_tried_again_and_nothing_comes_twice(jira: VendorBench, kind: Kind) -> None:
+    jira.fake.traps = Traps(page_cap=20, faults=(Fault(kind, times=1, after=1, path="/search/jql"),))
+    jira.load("issues")
+    assert equal(jira, VENDORS["jira"])
+    assert len(jira.lines("issues")) == len({row["_key"] for row in jira.lines("issues")})
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        (Kind.UNAUTHORIZED, CredentialsRefused),
+        (Kind.FORBIDDEN, PermissionMissing),
+        (Kind.THROTTLED, RateLimited),
+        (Kind.SERVER_ERROR, VendorUnavailable),
+        (Kind.RESET, ConnectionFailed),
+        (Kind.CUT, ConnectionFailed),
+        (Kind.TRUNCATED, GarbledAnswer),
+        (Kind.HTML, GarbledAnswer),
+        (Kind.EMPTY, GarbledAnswer),
+        (Kind.NOT_UTF8, GarbledAnswer),
+        (Kind.ERROR_AT_200, ConnectorError),
+    ],
+)
+def test_a_lasting_failure_is_a_typed_error_and_the_state_stays(
+    jira: VendorBench, kind: Kind, error: type[ConnectorError]
+) -> None:
+    jira.load("issues")
+    before = jira.rows("issues")
+    jira.clock.advance(days=1)
+    jira.fake.traps = Traps(faults=(Fault(kind, times=None, path="/search/jql"),))
+    with pytest.raises(error) as caught:
+        jira.load("issues")
+    assert "issues" in str(caught.value)
+    assert SECRET not in str(caught.value) + repr(caught.value)
+    assert jira.rows("issues") == before
+    assert sum(jira.waits.slept) <= jira.settings.http.budget_seconds
+    terminal = kind in (Kind.UNAUTHORIZED, Kind.FORBIDDEN)
+    assert caught.value.transient == (kind in (Kind.THROTTLED, Kind.SERVER_ERROR, Kind.RESET, Kind.CUT))
+    if terminal:
+        assert not jira.waits.slept, "a refusal is not tried again"
+    jira.fake.traps = Traps()
+    jira.load("issues")
+    assert equal(jira, VENDORS["jira"])
+
+
+def test_a_vendor_that_asks_for_too_long_a_wait_is_left_alone(jira: VendorBench) -> None:
+    jira.fake.traps = Traps(faults=(Fault(Kind.THROTTLED, times=None, path="/search/jql", wait=7_200),))
+    with pytest.raises(RateLimited, match="time budget"):
+        jira.load("issues")
+    assert jira.waits.slept == []
+
+
+def test_a_load_goes_on_after_its_last_page(bench: VendorBench, vendor: Vendor) -> None:
+    bench.fake.traps = Traps(
+        page_cap=10, faults=(Fault(Kind.SERVER_ERROR, times=None, after=3, path=vendor.path),)
+    )
+    with pytest.raises(VendorUnavailable):
+        bench.load(vendor.stream)
+    asked = bench.fake.requests
+    bench.fake.traps = Traps(page_cap=10)
+    result = bench.load(vendor.stream)
+    assert result.resumed
+    assert equal(bench, vendor)
+    assert len(bench.lines(vendor.stream)) == len({row["_key"] for row in bench.lines(vendor.stream)})
+    assert bench.fake.requests - asked < len(bench.fake.snapshot(vendor.shelf)) / 10 + 3
+
+
+def test_an_expired_page_token_does_not_stop_the_stream_for_good(bench: VendorBench, vendor: Vendor) -> None:
+    bench.fake.traps = Traps(
+        page_cap=10, faults=(Fault(Kind.SERVER_ERROR, times=None, after=3, path=vendor.path),)
+    )
+    with pytest.raises(VendorUnavailable):
+        bench.load(vendor.stream)
+    bench.fake.traps = Traps(page_cap=10, page_token_lifetime=1)
+    with pytest.raises(ConnectorError):
+        bench.load(vendor.stream)
+    bench.fake.traps = Traps(page_cap=10)
+    bench.load(vendor.stream)
+    assert equal(bench, vendor)
+
+
+def test_a_token_that_repeats_is_an_error_and_not_a_loop(bench: VendorBench, vendor: Vendor) -> None:
+    bench.fake.traps = Traps(page_cap=10, repeat_token=True)
+    with pytest.raises(ProtocolError):
+        bench.load(vendor.stream)
+    assert bench.rows(vendor.stream) == {}
+    bench.fake.traps = Traps()
+    bench.load(vendor.stream)
+    assert equal(bench, vendor)
+
+
+def test_an_empty_last_page_with_a_token_ends(bench: VendorBench, vendor: Vendor) -> None:
+    bench.fake.traps = Traps(page_cap=30, endless_token=True)
+    try:
+        bench.load(vendor.stream)
+    except ProtocolError:
+        assert bench.rows(vendor.stream) == {}
+    else:
+        assert equal(bench, vendor)
+    assert bench.fake.requests < 60
+
+
+# Schema, permissions, configuration ------------------------------------------------------------------------
+
+
+def test_an_edit_in_the_schema_is_seen(bench: VendorBench, vendor: Vendor) -> None:
+    bench.load(vendor.stream)
+    bench.fake.traps = Traps(schema=(SchemaEdit(vendor.shelf, "brand_new", Edit.NEW, "surprise"),))
+    for key in sorted(bench.fake.snapshot(vendor.shelf))[:2]:
+        bench.fake.touch(vendor.shelf, key)
+    result = bench.poll(vendor.stream)
+    if result.drift.unknown:
+        assert any("brand_new" in name for name in result.drift.unknown)
+        assert any("brand_new" in warning for warning in result.warnings)
+
+
+def test_a_wider_query_reads_from_the_beginning(bench: VendorBench, vendor: Vendor) -> None:
+    bench.load(vendor.stream)
+    assert bench.poll(vendor.stream).mode == "incremental"
+    name = next(iter(vendor.columns))
+    wider = {"streams": [{"name": vendor.stream, "without": [name]}]}
+    result = bench.poll(vendor.stream, **wider)
+    assert result.mode == "full"
+    assert any("query changed" in warning for warning in result.warnings)
+    assert bench.poll(vendor.stream, **wider).mode == "incremental"
+
+
+def test_two_loads_of_a_stream_exclude_each_other(bench: VendorBench, vendor: Vendor) -> None:
+    from connectors.raw_store import StreamId
+
+    system = bench.source().system
+    with (
+        bench.store.lock(StreamId(system, "acme", vendor.stream)),
+        pytest.raises(ConnectorError, match="another"),
+    ):
+        bench.load(vendor.stream)
+
+
+def test_no_secret_and_no_personal_text_is_written(bench: VendorBench, vendor: Vendor) -> None:
+    bench.load_all()
+    written = bench.everything_written()
+    assert SECRET.encode() not in written
