@@ -21,6 +21,7 @@ from markupsafe import Markup
 from sqlalchemy import Engine
 
 from . import numbers, words
+from .bands import with_expected_ranges
 from .charts import sparkline
 from .links import numbered
 from .model import Snapshot
@@ -80,7 +81,7 @@ def write_site(snapshot: Snapshot, folder: Path, now: datetime) -> ReportResult:
 
 def render_site(snapshot: Snapshot, now: datetime) -> dict[str, bytes]:
     """Every file of the site, by name. Pure: nothing is read or written but templates."""
-    site = _with_charts(Site(snapshot, now))
+    site = _with_charts(Site(with_expected_ranges(snapshot), now))
     templates = _environment()
     files = {page.name: _render(templates, site, page) for page in all_pages(site)}
     files["search-index.js"] = _search_script(search_index(site))

@@ -221,7 +221,7 @@ def _metric(size: tuple[int, int], label: str, dates: str) -> str:
                     "layer": [
                         {
                             "transform": [{"filter": "isValid(datum.lo) && isValid(datum.hi)"}],
-                            "mark": {"type": "area", "color": BAND, "opacity": 1, "interpolate": "monotone"},
+                            "mark": {"type": "area", "color": BAND, "opacity": 1},
                             "encoding": {"x": x, "y": {**quiet, "field": "lo"}, "y2": {"field": "hi"}},
                         },
                         {

@@ -9,7 +9,8 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One period of one series. ``lower``..``upper`` is the expected range where it is known."""
+    """One period of one series. ``lower``..``upper`` is the expected range where it is known; ``sample`` the
+    denominator of a ratio, or the rows behind the value."""
 
     start: date
     end: date
@@ -19,6 +20,7 @@ class Point:
     state: str = "final"
     lower: float | None = None
     upper: float | None = None
+    sample: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,6 +471,7 @@ class Snapshot:
     tree: tuple[TreeRow, ...] = ()
     contributions: Mapping[str, tuple[Contribution, ...]] = field(default_factory=dict)
     annotations: tuple[Annotation, ...] = ()
+    holidays: tuple[tuple[date, str], ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
     objectives: tuple[Objective, ...] = ()
     check_ins: Mapping[str, tuple[CheckIn, ...]] = field(default_factory=dict)

@@ -145,7 +145,7 @@ def _numeral(value: float, unit: Unit, compact: bool) -> str:
     if places and match["optional"]:
         text = text.rstrip("0").rstrip(".")
     if not places and 0 < value < 10 and value != int(value):
-        text = _plain(value, 2)
+        text = _plain(value, 1)
     return text
 
 

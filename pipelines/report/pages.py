@@ -411,19 +411,20 @@ def _scorecard(site: Site) -> Page:
 
 
 def _indicators(site: Site) -> Page:
-    moves: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+    moves: dict[str, dict[str, str]] = defaultdict(dict)
+    moved_by: dict[str, dict[str, str]] = defaultdict(dict)
     for row in site.snapshot.tree:
         if row.parent_id is not None and row.operator == "influences":
-            moves[row.metric_id][row.parent_id] = {"id": row.parent_id, "name": site.name_of(row.parent_id)}
-            moves[row.parent_id][row.metric_id] = {"id": row.metric_id, "name": row.name}
+            moves[row.metric_id][row.parent_id] = site.name_of(row.parent_id)
+            moved_by[row.parent_id][row.metric_id] = row.name
     told = {
-        "leading": ("Leading", "Review weekly: these move first.", "moves"),
-        "lagging": ("Lagging", "Review monthly: these are the outcome.", "moved by"),
+        "leading": ("Leading", "Review weekly: these move first.", "moves", moves),
+        "lagging": ("Lagging", "Review monthly: these are the outcome.", "moved by", moved_by),
     }
     sides = []
-    for key, (name, words, verb) in told.items():
+    for key, (name, words, verb, others) in told.items():
         kpis = [kpi for kpi in site.kpis if kpi.indicator == key]
-        rows = [{"kpi": kpi, "moves": list(moves[kpi.metric_id].values())[:4]} for kpi in kpis[:LISTED]]
+        rows = [{"kpi": kpi, "moves": list(others[kpi.metric_id].items())[:4]} for kpi in kpis[:LISTED]]
         more = max(0, len(kpis) - LISTED)
         sides.append({"key": key, "name": name, "told": words, "verb": verb, "rows": rows, "more": more})
     return Page(

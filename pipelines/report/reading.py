@@ -53,8 +53,8 @@ GRAIN_VIEWS = {
     "quarter": "kpi_quarterly",
     "year": "kpi_yearly",
 }
-KEPT = {"day": 90, "week": 65, "month": 36, "quarter": 16, "year": 10, "trailing": 90}
-"""Periods of each grain on a chart."""
+KEPT = {"day": 500, "week": 160, "month": 60, "quarter": 24, "year": 12, "trailing": 90}
+"""Periods of each grain that are read: what a chart shows, and what went before it."""
 
 _DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366, "trailing": 1}
 _SEGMENT_PERIODS = 13
@@ -105,6 +105,7 @@ def read_snapshot(engine: Engine) -> Snapshot:
             tree=_tree(connection, units),
             contributions=_contributions(connection),
             annotations=_annotations(connection),
+            holidays=_holidays(connection),
             anomalies=_anomalies(connection, units),
             objectives=_objectives(connection, units),
             check_ins=_check_ins(connection),
@@ -247,7 +248,7 @@ def _points(connection: Connection, kpis: Sequence[Kpi], through: date) -> dict[
     """The last periods of each metric in its headline grain."""
     found: dict[str, list[Point]] = defaultdict(list)
     grain_of = {kpi.metric_id: kpi.grain for kpi in kpis}
-    columns = "metric_id, period_start, period_end, value, target_value, status, value_state"
+    columns = "metric_id, period_start, period_end, value, target_value, status, value_state, denominator, sample_size"
     for grain in sorted(set(grain_of.values())):
         family, view, where = _view_of(grain)
         since = through - timedelta(days=KEPT[family] * _DAYS[family])
@@ -279,6 +280,9 @@ def _point(row: Row) -> Point:
         target=_number(row["target_value"]),
         status=row["status"],
         state=row["value_state"],
+        sample=_number(
+            row.get("denominator") if row.get("denominator") is not None else row.get("sample_size")
+        ),
     )
 
 
@@ -438,6 +442,12 @@ def _annotations(connection: Connection) -> tuple[Annotation, ...]:
         Annotation(row["metric_id"], row["start_date"], row["end_date"], row["title"], row["note"])
         for row in rows
     )
+
+
+def _holidays(connection: Connection) -> tuple[tuple[date, str], ...]:
+    columns = "date_key AS holiday_date, holiday_name"
+    rows = _rows(connection, "dim_date", columns, "date_key", "is_holiday")
+    return tuple((row["holiday_date"], row["holiday_name"] or "holiday") for row in rows)
 
 
 def _anomalies(connection: Connection, units: Mapping[str, Unit]) -> tuple[Anomaly, ...]:
