@@ -1,6 +1,7 @@
 """A fake Jira Cloud: search/jql with page tokens, changelogs in three ways.
 
-What it keeps of the vendor's habits: no total and no startAt in the search; only ids come unless fields are asked for;
+What it keeps of the vendor's habits: no total and no startAt in the search; only ids come unless fields are asked
+for;
 unbounded queries are refused; date literals are read in the API user's time zone; a changelog in a search is cut to
 the newest entries; bulk changelogs give milliseconds; worklogs of the last minute are held back; the old search is
 gone (410).

@@ -1,4 +1,5 @@
-"""A fake Jira Data Center: the classic search with startAt and total, at most 1,000 issues a page, whole changelogs.
+"""A fake Jira Data Center: the classic search with startAt and total, at most 1,000 issues a page, whole
+changelogs.
 
 Its pages are positions: while issues change, a walk in the order of `updated` skips some and repeats others.
 """

@@ -27,16 +27,26 @@ from connectors.sandbox.clock import Clock
 from connectors.sandbox.company.generate import Company, generate
 from connectors.sandbox.company.timeline import DEFAULT_NOW
 from connectors.sandbox.exports import write_exports
+from connectors.sandbox.github import GitHub
+from connectors.sandbox.hubspot import HubSpot
 from connectors.sandbox.intercom import Intercom
 from connectors.sandbox.jira import JiraCloud
+from connectors.sandbox.jira_dc import JiraDataCenter
+from connectors.sandbox.linear import Linear
 from connectors.sandbox.plumbing import Delivery, Exchange, Fake, Request
 from connectors.sandbox.salesforce import Salesforce
 from connectors.sandbox.server import Servers
+from connectors.sandbox.zendesk import Zendesk
 
 SYSTEMS: Mapping[str, type[Fake]] = {
     "salesforce": Salesforce,
     "jira": JiraCloud,
     "intercom": Intercom,
+    "hubspot": HubSpot,
+    "jira_dc": JiraDataCenter,
+    "github": GitHub,
+    "linear": Linear,
+    "zendesk": Zendesk,
 }
 
 
@@ -100,6 +110,31 @@ class Sandbox:
     def intercom(self) -> Intercom:
         """The fake Intercom."""
         return self._fake(Intercom)
+
+    @property
+    def hubspot(self) -> HubSpot:
+        """The fake HubSpot."""
+        return self._fake(HubSpot)
+
+    @property
+    def jira_dc(self) -> JiraDataCenter:
+        """The fake Jira Data Center."""
+        return self._fake(JiraDataCenter)
+
+    @property
+    def github(self) -> GitHub:
+        """The fake GitHub."""
+        return self._fake(GitHub)
+
+    @property
+    def linear(self) -> Linear:
+        """The fake Linear."""
+        return self._fake(Linear)
+
+    @property
+    def zendesk(self) -> Zendesk:
+        """The fake Zendesk."""
+        return self._fake(Zendesk)
 
     def _fake(self, kind: type[F]) -> F:
         fake = self.fakes[kind.system]

@@ -90,3 +90,13 @@ def working_time(at: Ints) -> Ints:
     shift = np.where(wd == 5, 2, np.where(wd == 6, 1, 0))
     result: Ints = (day + shift) * DAY + (hours * 3600).astype(np.int64) * SECOND
     return result
+
+
+def zulu(at: int) -> str:
+    """An instant to the second, such as 2026-06-15T06:00:00Z."""
+    return f"{datetime.fromtimestamp(at // SECOND, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def zulu_or_none(at: int) -> str | None:
+    """The same; None for an instant that is missing or never comes."""
+    return None if at == NONE or at >= NEVER else zulu(at)
