@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -26,7 +25,7 @@ from tests.integration.alerts.conftest import FakeClock
 from tests.integration.alerts.receivers import Mailbox, Receiver, http_receiver, mailbox
 from tests.unit.alerts.company import MONDAY, SETTINGS, alert, organisation
 
-QUICK = SETTINGS.model_copy(update={"send_seconds": 1.0})
+HASTY = SETTINGS.model_copy(update={"send_seconds": 2.0})
 
 
 @pytest.fixture
@@ -46,7 +45,9 @@ def channels(receiver: Receiver, box: Mailbox) -> Channels:
     return channels_to(receiver, box)
 
 
-def channels_to(receiver: Receiver, box: Mailbox, settings: AlertSettings = QUICK, **more: str) -> Channels:
+def channels_to(
+    receiver: Receiver, box: Mailbox, settings: AlertSettings = SETTINGS, **more: str
+) -> Channels:
     web = f"json://127.0.0.1:{receiver.port}"
     urls = {
         "MAIL_URL": f"mailto://127.0.0.1:{box.port}?from=vitals@example.com&mode=insecure",
@@ -65,7 +66,7 @@ def raise_alerts(
     covered = Covered(frozenset((each.type, scope(each)) for each in (*alerts, *looked_at)))
     with writing(engine) as connection:
         memory = outbox.recall(connection, now)
-        world = World(now, QUICK, organisation(), memory, outbox.silences(connection, now))
+        world = World(now, SETTINGS, organisation(), memory, outbox.silences(connection, now))
         return outbox.record(connection, outbox.rows(decide(alerts, covered, world), memory, now))
 
 
@@ -198,14 +199,14 @@ def test_a_channel_that_fails_is_tried_again_and_holds_up_no_other(
 ) -> None:
     receiver.mode = mode
     raise_alerts(engine, alert())
-    report = drain(engine, channels, clock)
+    report = drain(engine, replace(channels, settings=HASTY) if mode == "hang" else channels, clock)
     assert told(report) == (1, 1, 0, 0)
     assert set(report.errors) == {"chat-support"}
     assert len(box.messages) == 1
     (row,) = (row for row in log(engine) if row["channel"] == "chat-support")
     assert (row["delivery_state"], row["attempts"]) == ("queued", 1)
     assert row["last_error"]
-    assert row["next_try_at"] >= clock.now + timedelta(seconds=QUICK.retry_seconds)
+    assert row["next_try_at"] >= clock.now + timedelta(seconds=SETTINGS.retry_seconds)
     receiver.mode = "ok"
     assert drain(engine, channels, clock).sent == 0  # not before its time
     clock.forward(minutes=2)
@@ -254,9 +255,8 @@ def test_one_that_hangs_costs_one_time_out_and_not_sixty(
             sqlite, alert(AlertType.CHECK_IN_DUE, f"kr{n}", Severity.INFO, audience=("team:support",))
         )
         raise_alerts(sqlite, alert(AlertType.CHECK_IN, f"{n}", Severity.INFO, audience=("team:support",)))
-    begun = time.monotonic()
     drain(sqlite, channels_to(receiver, box, hasty), clock)
-    assert time.monotonic() - begun < 2
+    assert receiver.tries == 1
 
 
 def test_the_budget_ends_a_drain(sqlite: Engine, channels: Channels, clock: FakeClock) -> None:
@@ -277,7 +277,7 @@ def test_the_budget_ends_a_drain(sqlite: Engine, channels: Channels, clock: Fake
 def test_what_cannot_be_delivered_for_three_days_goes_to_the_fallback(
     engine: Engine, receiver: Receiver, box: Mailbox, clock: FakeClock
 ) -> None:
-    settings = QUICK.model_copy(update={"fallback_team": "data"})
+    settings = SETTINGS.model_copy(update={"fallback_team": "data"})
     channels = channels_to(receiver, box, settings)
     receiver.mode = 500
     raise_alerts(engine, alert(audience=("team:support",)))
@@ -316,7 +316,7 @@ def test_a_channel_without_a_usable_url_is_an_error_that_names_it(
 def test_a_link_key_that_cannot_be_used_costs_the_links_and_not_the_alerts(
     sqlite: Engine, receiver: Receiver, box: Mailbox, clock: FakeClock
 ) -> None:
-    settings = QUICK.model_copy(
+    settings = SETTINGS.model_copy(
         update={"link_base": "https://vitals.example.com", "link_key": "env:LINK_KEY"}
     )
     raise_alerts(sqlite, alert(audience=("team:support",)))
@@ -379,7 +379,7 @@ def test_a_drain_that_dies_between_send_and_mark_leaves_a_lease(
     assert len(receiver.arrivals) == 1
     # While the lease lasts, nobody touches it; afterwards it is sent again under the same key.
     assert drain(engine, channels, clock).sent == 0
-    clock.forward(seconds=QUICK.lease_seconds + 1)
+    clock.forward(seconds=SETTINGS.lease_seconds + 1)
     assert drain(engine, channels, clock).sent == 1
     assert len(receiver.arrivals) == 2
     assert len(receiver.accepted) == 1
@@ -392,7 +392,7 @@ def test_a_zombie_that_wakes_up_marks_nothing_that_is_no_longer_its_own(
     raise_alerts(engine, alert(audience=("team:support",)))
 
     def stall(message: Message, address: Address, settings: AlertSettings, now: datetime) -> Outcome:
-        clock.forward(seconds=QUICK.lease_seconds + 1)
+        clock.forward(seconds=SETTINGS.lease_seconds + 1)
         assert drain(engine, channels, clock).sent == 1
         return Outcome("the zombie saw an error", retry=True)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 
 import pytest
 from hypothesis import given
@@ -17,10 +16,8 @@ from tests.unit.alerts.company import MONDAY
 
 def test_work_that_does_not_end_is_left_behind() -> None:
     release = threading.Event()
-    begun = time.monotonic()
     with pytest.raises(NotInTime):
         within(0.05, release.wait)
-    assert time.monotonic() - begun < 2
     release.set()
 
 
