@@ -18,18 +18,22 @@ def slug(key: str) -> str:
 
 
 def metric_page(metric_id: str) -> str:
+    """File of a metric's page."""
     return f"metric-{slug(metric_id)}.html"
 
 
 def team_page(team_key: str) -> str:
+    """File of a team's page."""
     return f"team-{slug(team_key)}.html"
 
 
 def objective_page(objective_key: str) -> str:
+    """File of an objective's page."""
     return f"objective-{slug(objective_key)}.html"
 
 
 def key_result_anchor(objective_key: str, key_result_key: str) -> str:
+    """Link to a key result on its objective's page."""
     return f"{objective_page(objective_key)}#kr-{slug(key_result_key)}"
 
 

@@ -1,0 +1,168 @@
+"""Pages that look at everything from one side: tree, scorecard, indicators, flags, dictionary, data health."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup
+
+from pipelines.report import links
+from pipelines.report.model import Anomaly
+from pipelines.report.numbers import change
+from pipelines.report.site import Site, branches, kpi_parts
+from pipelines.report.words import PERSPECTIVE, PERSPECTIVE_QUESTION, spoken
+
+from .page import FLAG_ROWS, LISTED, Page, chunks, split
+
+ENTRY_ROWS = 150
+
+
+def tree(site: Site) -> Page:
+    """The driver tree that unfolds."""
+    roots = branches(site.snapshot.tree, {kpi.metric_id: kpi.unit for kpi in site.kpis})
+    return Page("tree.html", "tree.html", "What drives what", "tree.html", {"roots": roots})
+
+
+def scorecard(site: Site) -> Page:
+    """The balanced scorecard."""
+    views = []
+    for key, name in PERSPECTIVE.items():
+        kpis = [kpi for kpi in site.kpis if kpi.perspective == key]
+        views.append(
+            {
+                "key": key,
+                "name": name,
+                "question": PERSPECTIVE_QUESTION[key],
+                "parts": kpi_parts(kpis),
+                "kpis": kpis[:LISTED],
+                "more": max(0, len(kpis) - LISTED),
+            }
+        )
+    return Page("scorecard.html", "scorecard.html", "Balanced scorecard", "scorecard.html", {"views": views})
+
+
+def indicators(site: Site) -> Page:
+    """Leading beside lagging indicators."""
+    moves: dict[str, dict[str, str]] = defaultdict(dict)
+    moved_by: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in site.snapshot.tree:
+        if row.parent_id is not None and row.operator == "influences":
+            moves[row.metric_id][row.parent_id] = site.name_of(row.parent_id)
+            moved_by[row.parent_id][row.metric_id] = row.name
+    told = {
+        "leading": ("Leading", "Review weekly: these move first.", "moves", moves),
+        "lagging": ("Lagging", "Review monthly: these are the outcome.", "moved by", moved_by),
+    }
+    sides = []
+    for key, (name, words, verb, others) in told.items():
+        kpis = [kpi for kpi in site.kpis if kpi.indicator == key]
+        rows = [{"kpi": kpi, "moves": list(others[kpi.metric_id].items())[:4]} for kpi in kpis[:LISTED]]
+        more = max(0, len(kpis) - LISTED)
+        sides.append({"key": key, "name": name, "told": words, "verb": verb, "rows": rows, "more": more})
+    return Page(
+        "indicators.html", "indicators.html", "Leading and lagging", "indicators.html", {"sides": sides}
+    )
+
+
+def anomaly_pages(site: Site) -> Iterator[Page]:
+    """Open flags, each with its chart."""
+    flags = []
+    for one in site.anomalies:
+        kpi = site.kpi(one.metric_id)
+        total = kpi is not None and kpi.grain == one.grain and not one.segment_dimension
+        flags.append(
+            {
+                "anomaly": one,
+                "chart": site.chart(one.metric_id) if total else Markup(""),
+                "causes": [_cause(cause, one) for cause in one.root_cause[:6]],
+            }
+        )
+    yield from split(
+        flags, FLAG_ROWS, "anomalies.html", "Worth a look", "anomalies.html", "anomalies.html", "flags"
+    )
+
+
+def _cause(cause: Mapping[str, object], anomaly: Anomaly) -> dict[str, str]:
+    """One carrier of a change, whatever names its finder gave: a segment or a driver, and its part."""
+    names = ("name", "label", "segment_value", "segment", "value_name", "metric", "driver", "child")
+    name = next((str(cause[key]) for key in names if cause.get(key) not in (None, "")), "(unnamed)")
+    dimension = cause.get("dimension") or cause.get("segment_dimension")
+    told = cause.get("contribution", cause.get("delta", cause.get("share")))
+    number = float(told) if isinstance(told, int | float) else None
+    return {
+        "name": f"{spoken(str(dimension))}: {name}" if dimension else name,
+        "told": change(number, anomaly.unit),
+    }
+
+
+def dictionary_pages(site: Site) -> Iterator[Page]:
+    """Every definition by category, with what changed and what the linter says."""
+    entries: list[dict[str, Any]] = []
+    for kpi in sorted(site.kpis, key=lambda k: (k.category, k.name)):
+        definitions = site.snapshot.definitions.get(kpi.metric_id, ())
+        current = next((one for one in definitions if one.is_current), None)
+        told = current.definition if current else ""
+        systems = ", ".join(current.source_systems) if current else ""
+        entries.append({"kpi": kpi, "definition": told, "systems": systems})
+    parts = chunks(entries, ENTRY_ROWS)
+    findings = site.snapshot.findings
+    for number, part in enumerate(parts, start=1):
+        groups = [
+            {"name": category, "entries": list(found)}
+            for category, found in groupby(part, key=lambda entry: entry["kpi"].category or "other")
+        ]
+        context = {
+            "groups": groups,
+            "number": number,
+            "count": len(parts),
+            "changes": site.snapshot.changes[:LISTED],
+            "findings": findings[:LISTED],
+            "more_findings": max(0, len(findings) - LISTED),
+        }
+        name = links.numbered("dictionary.html", number)
+        yield Page(name, "dictionary.html", "Dictionary", "dictionary.html", context)
+
+
+def search_index(site: Site) -> list[list[str]]:
+    """What the search looks in: page, name, and everything one might remember a metric by."""
+    rows = []
+    for kpi in sorted(site.kpis, key=lambda k: k.name):
+        definitions = site.snapshot.definitions.get(kpi.metric_id, ())
+        current = next((one for one in definitions if one.is_current), None)
+        remembered = [
+            kpi.metric_id,
+            kpi.category,
+            kpi.owner,
+            kpi.team_name,
+            *(current.source_systems if current else ()),
+        ]
+        told = current.definition if current else ""
+        rows.append([links.metric_page(kpi.metric_id), kpi.name, told, " ".join(remembered)])
+    return rows
+
+
+def health(site: Site) -> Page:
+    """Sources, checks, what is held back and what was restated."""
+    snapshot = site.snapshot
+    failed = [check for check in snapshot.checks if not check.passed]
+    failed.sort(key=lambda c: (c.severity != "error", c.asset, c.check_id))
+    dimensions: dict[str, list[bool]] = defaultdict(list)
+    for check in snapshot.checks:
+        dimensions[check.dimension].append(check.passed)
+    rank = {"red": 0, "amber": 1}
+    context = {
+        "blocked": snapshot.blocked,
+        "health": sorted(snapshot.health, key=lambda o: (rank.get(o.health, 2), o.system, o.asset))[:200],
+        "failed": failed[:LISTED],
+        "more_failed": max(0, len(failed) - LISTED),
+        "total": len(snapshot.checks),
+        "dimensions": [
+            {"name": name, "passed": sum(found), "total": len(found)}
+            for name, found in sorted(dimensions.items())
+        ],
+        "restatements": snapshot.restatements[:LISTED],
+    }
+    return Page("health.html", "health.html", "Data health", "health.html", context)

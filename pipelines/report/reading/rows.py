@@ -1,0 +1,99 @@
+"""Rows of a view as plain Python values, and the small things every reader needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import Boolean, Connection, Date, text
+from sqlalchemy.types import TypeEngine
+
+from pipelines.publishing.types import JsonText, TextList, UtcTimestamp
+from pipelines.report.model import Unit
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+_LISTS = {
+    "flags",
+    "source_systems",
+    "source_tables",
+    "segments",
+    "related_leading",
+    "related_lagging",
+    "metric_ids",
+}
+
+
+_DAYS_NAMED = {
+    "data_through",
+    "valid_from",
+    "valid_to",
+    "period_start",
+    "period_end",
+    "contribution_period_start",
+}
+
+
+_FLAGS = {"passed", "contributes", "reconciles", "target_met"}
+
+
+def fetch(
+    connection: Connection,
+    view: str,
+    columns: str,
+    order: str = "",
+    where: str = "",
+    parameters: Mapping[str, object] | None = None,
+) -> list[dict[str, Any]]:
+    """Rows of a view as plain Python values: numbers as float, days as date, instants as aware UTC."""
+    names = [name.strip().rpartition(" ")[2] for name in columns.split(",")]
+    sql = f"SELECT {columns} FROM {view}"
+    sql += f" WHERE {where}" if where else ""
+    sql += f" ORDER BY {order}" if order else ""
+    kinds = {name: kind for name in names if (kind := _kind(name)) is not None}
+    found = connection.execute(text(sql).columns(**kinds), dict(parameters or {}))
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _kind(name: str) -> TypeEngine[Any] | None:
+    if name.endswith("_at"):
+        return UtcTimestamp()
+    if name in _DAYS_NAMED or name.endswith("_date"):
+        return Date()
+    if name.startswith("is_") or name in _FLAGS:
+        return Boolean()
+    if name in _LISTS:
+        return TextList()
+    return JsonText() if name == "root_cause" else None
+
+
+def number(value: Any) -> float | None:
+    """A number of either engine as float."""
+    return None if value is None else float(value)
+
+
+def grouped(
+    connection: Connection,
+    view: str,
+    columns: str,
+    order: str,
+    make: Callable[[Row], T],
+    key: str = "metric_id",
+) -> dict[str, tuple[T, ...]]:
+    """Rows made into values, by one of their columns."""
+    found: dict[str, list[T]] = defaultdict(list)
+    for row in fetch(connection, view, columns, order):
+        found[row[key]].append(make(row))
+    return {name: tuple(made) for name, made in found.items()}
+
+
+def unit(row: Row) -> Unit:
+    """How a row's values are shown."""
+    return Unit(
+        row.get("unit_family") or "",
+        row.get("unit") or "",
+        row.get("currency_code"),
+        row.get("display_format") or "0,0",
+    )
