@@ -65,7 +65,7 @@ class Tickets:
         closed = np.full(solved.size, CLOSED, dtype=np.int64)
         changes.append(Change(source.record[solved], closing, {"status": closed, "edited": closing}))
         touched = np.flatnonzero(np.arange(data.size) % 9 == 0)
-        nightly = (data.created[touched] // DAY + 1) * DAY + 2 * HOUR
+        nightly = (source.at[source.first[1:] - 1][touched] // DAY + 16) * DAY + 2 * HOUR
         changes.append(Change(touched, nightly, {"edited": np.full(touched.size, KEEP, dtype=np.int64)}))
         gone = np.full(data.size, NEVER, dtype=np.int64)
         dead = np.flatnonzero(source.gone)

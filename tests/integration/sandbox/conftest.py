@@ -20,8 +20,10 @@ def small_company() -> Company:
 
 
 @pytest.fixture
-def sandbox(small_company: Company) -> Iterator[Sandbox]:
-    with Sandbox(company=small_company) as running:
+def sandbox(request: pytest.FixtureRequest, small_company: Company) -> Iterator[Sandbox]:
+    """The fakes that the test's module names in FAKES."""
+    fakes = getattr(request.module, "FAKES", ("salesforce", "jira", "intercom"))
+    with Sandbox(company=small_company, systems=fakes) as running:
         yield running
 
 

@@ -11,6 +11,7 @@ from connectors.sandbox.serve import Sandbox
 from connectors.sandbox.traps import Fault, Kind, Told, Traps
 from tests.integration.sandbox.conftest import Client
 
+FAKES = ("hubspot",)
 V3 = "/crm/v3/objects"
 
 

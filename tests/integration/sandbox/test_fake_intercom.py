@@ -11,6 +11,7 @@ from connectors.sandbox.serve import Sandbox
 from connectors.sandbox.traps import Traps
 from tests.integration.sandbox.conftest import Client
 
+FAKES = ("intercom",)
 LISTS = {"conversations": "conversations", "contacts": "data", "tickets": "tickets"}
 SHELVES = {"conversations": "conversation", "contacts": "contact", "tickets": "ticket"}
 

@@ -11,6 +11,7 @@ from connectors.sandbox.serve import Sandbox
 from connectors.sandbox.traps import Edit, SchemaEdit, Traps
 from tests.integration.sandbox.conftest import Client
 
+FAKES = ("jira",)
 API = "/rest/api/3"
 EVERYTHING = "updated >= 0 ORDER BY updated ASC"
 

@@ -12,6 +12,7 @@ from connectors.sandbox.serve import Sandbox
 from connectors.sandbox.traps import Edit, SchemaEdit, Traps
 from tests.integration.sandbox.conftest import Client
 
+FAKES = ("salesforce",)
 DATA = "/services/data/v63.0"
 
 
