@@ -14,13 +14,15 @@ schema narrower than what the vendor really sends, the difference is written dow
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 import yaml
+from graphql import GraphQLEnumType, GraphQLSchema, build_schema, parse, validate
 
 from connectors.sandbox.plumbing import Exchange
 
@@ -138,6 +140,8 @@ class Operation:
     required: frozenset[str]
     body: Json | None
     answers: Mapping[str, Json]
+    loose: bool = False
+    """Some of the parameters are described elsewhere, in a file that is not there."""
 
 
 def _search_parameters() -> Mapping[str, Json]:
@@ -178,12 +182,33 @@ SUPPLEMENTS: Mapping[tuple[str, str, str], Operation] = {
 }
 """Endpoints that are younger than the vendor's file, restated from the vendor's documentation."""
 
-_PATHS: Mapping[str, Callable[[str], str]] = {
-    "salesforce": lambda path: re.sub(r"^/services/data/\{\w+\}/jobs", "", path),
-    "hubspot": lambda path: re.sub(
-        r"^/crm/objects/\{\w+\}/\{objectType\}", "/crm/v3/objects/{objectType}", path
+PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "hubspot": ("associations", "propertiesWithHistory", "properties", "archived"),
+    "zendesk": (
+        "include",
+        "page",
+        "per_page",
+        "page[size]",
+        "page[after]",
+        "start_time",
+        "end_time",
+        "score",
     ),
 }
+"""Query parameters that the vendors document and the contract files leave out."""
+
+_PATHS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "salesforce": ((r"^/services/data/v[\d.]+/jobs", ""),),
+    "hubspot": (
+        (r"^/crm/objects/[^/]+", "/crm/v3/objects"),
+        (r"/objects/0-1(?=/|$)", "/objects/contacts"),
+        (r"/objects/0-2(?=/|$)", "/objects/companies"),
+        (r"/objects/0-3(?=/|$)", "/objects/deals"),
+    ),
+    "zendesk": ((r"\.json$", ""),),
+}
+"""How a request's path is written in the vendor's contract."""
+
 ERRORS: Mapping[str, Json] = {
     "jira": {"$ref": "#/components/schemas/ErrorCollection"},
     "salesforce": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Error"}},
@@ -202,28 +227,45 @@ class Contracts:
         folder: where the contract files lie.
 
     Attributes:
-        violations: what was found so far, one line for each kind, at most `keep` of them.
-        checked: how many requests and answers had a contract.
+        checked: how many requests and answers had a contract so far.
     """
 
     def __init__(self, folder: Path, keep: int = 50) -> None:
         self.folder = folder
-        self.violations: list[str] = []
         self.checked = 0
         self._keep = keep
+        self._seen: deque[tuple[str, Exchange]] = deque()
+        self._found: list[str] = []
         self._kinds: set[str] = set()
         self._vendors: dict[str, _Vendor | None] = {}
+        self._linear: GraphQLSchema | None = None
 
     def observe(self, system: str, exchange: Exchange) -> None:
-        """Check one exchange and keep what is wrong with it; to be given to `Sandbox.observe`."""
-        for text in self.check(system, exchange):
-            kind = re.sub(r"\d+", "#", text)
-            if kind not in self._kinds and len(self.violations) < self._keep:
-                self._kinds.add(kind)
-                self.violations.append(text)
+        """Remember one exchange, to be given to `Sandbox.observe`; it is checked when `violations` is asked for."""
+        self._seen.append((system, exchange))
+
+    @property
+    def violations(self) -> list[str]:
+        """What was found in the exchanges observed so far: one line for each kind, at most `keep` of them."""
+        while self._seen:
+            for text in self.check(*self._seen.popleft()):
+                kind = re.sub(r"\d+", "#", text)
+                if kind not in self._kinds and len(self._found) < self._keep:
+                    self._kinds.add(kind)
+                    self._found.append(text)
+        return self._found
+
+    def forget(self) -> None:
+        """Start anew, with the contracts still loaded."""
+        self._seen.clear()
+        self._found.clear()
+        self._kinds.clear()
+        self.checked = 0
 
     def check(self, system: str, exchange: Exchange) -> list[str]:
         """What is wrong with an exchange; an answer that a fault spoiled is not looked at."""
+        if system == "linear":
+            return self._graphql(exchange)
         if system not in self._vendors:
             names = FILES.get(system)
             self._vendors[system] = (
@@ -234,7 +276,7 @@ class Contracts:
             return []
         request, reply = exchange.request, exchange.reply
         where = f"{system} {request.method} {request.path}"
-        operation = vendor.operation(request.method, exchange.operation)
+        operation = vendor.operation(request.method, request.path)
         found: list[str] = []
         if operation is not None and reply.status < 400:
             self.checked += 1
@@ -249,6 +291,48 @@ class Contracts:
                 found += [f"{where}: answer {reply.status} {text}" for text in vendor.problems(schema, body)]
         return found
 
+    def _graphql(self, exchange: Exchange) -> list[str]:
+        """What the vendor's schema finds wrong with a query; the fake's own schema is compared with it once."""
+        from connectors.sandbox.linear_schema import schema
+
+        found: list[str] = []
+        if self._linear is None:
+            self._linear = build_schema((self.folder / "linear.graphql").read_text(encoding="utf-8"))
+            found += [f"linear schema: {text}" for text in _differences(schema(), self._linear)]
+        if exchange.fault is None and exchange.reply.status == 200:
+            self.checked += 1
+            document = parse(str(orjson.loads(exchange.request.body)["query"]))
+            found += [f"linear query: {problem.message}" for problem in validate(self._linear, document)]
+        return found
+
+
+def _differences(ours: GraphQLSchema, theirs: GraphQLSchema) -> list[str]:
+    """Types, fields, arguments and values of our schema that the vendor's does not have, or has differently."""
+    found = []
+    for name, kind in ours.type_map.items():
+        if name.startswith("__"):
+            continue
+        other = theirs.type_map.get(name)
+        if other is None:
+            found.append(f"type {name} is not in the contract")
+            continue
+        if isinstance(kind, GraphQLEnumType) and isinstance(other, GraphQLEnumType):
+            found += [
+                f"{name}.{value} is not in the contract" for value in kind.values if value not in other.values
+            ]
+        for field, own in getattr(kind, "fields", {}).items():
+            fields: Any = getattr(other, "fields", {})
+            if field not in fields:
+                found.append(f"{name}.{field} is not in the contract")
+                continue
+            if str(own.type) != str(fields[field].type):
+                found.append(f"{name}.{field} is {fields[field].type} in the contract, {own.type} here")
+            for argument, given in getattr(own, "args", {}).items():
+                wanted = fields[field].args.get(argument)
+                if wanted is None or str(wanted.type) != str(given.type):
+                    found.append(f"{name}.{field}({argument}) differs from the contract")
+    return found
+
 
 class _Vendor:
     """One vendor's contract: operations by method and path, schemas as JSON Schema."""
@@ -260,7 +344,7 @@ class _Vendor:
 
         documents = [yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader) for path in files]
         components: Json = {}
-        self._operations: dict[tuple[str, str], Operation] = {}
+        operations: dict[tuple[str, str], Operation] = {}
         for document in documents:
             components |= document.get("components", {}).get("schemas", {})
         loose = NULLS.get(system, ())
@@ -271,20 +355,32 @@ class _Vendor:
             for path, item in document["paths"].items():
                 for method in ("get", "post", "put", "patch", "delete"):
                     if method in item:
-                        key = (method.upper(), _bare(path))
-                        self._operations[key] = _operation(item, item[method], document, components)
+                        operations[(method.upper(), path)] = _operation(
+                            item, item[method], document, components
+                        )
         for (owner, method, path), operation in SUPPLEMENTS.items():
             if owner == system:
-                self._operations[(method, _bare(path))] = operation
+                operations[(method, path)] = operation
+        # Paths with fewer names in them come first, so that a fixed word wins over a name.
+        self._operations = sorted(
+            ((method, _pattern(path), operation) for (method, path), operation in operations.items()),
+            key=lambda entry: entry[1].pattern.count("[^/]+"),
+        )
         resource = DRAFT202012.create_resource({"components": {"schemas": schemas}})
         self._registry: Any = Registry().with_resource("contract:", resource)
         self._validator = Draft202012Validator
         self._validators: dict[int, Any] = {}
-        self._path: Callable[[str], str] = _PATHS.get(system, str)
+        self._paths = _PATHS.get(system, ())
+        self._extra = PARAMETERS.get(system, ())
 
     def operation(self, method: str, path: str) -> Operation | None:
-        """The operation of a route of the fake."""
-        return self._operations.get((method, _bare(self._path(path))))
+        """The operation that a request is for."""
+        for pattern, replacement in self._paths:
+            path = re.sub(pattern, replacement, path)
+        for of, template, operation in self._operations:
+            if of == method and template.match(path):
+                return operation
+        return None
 
     def problems(self, schema: Json, body: Any) -> list[str]:
         """What does not fit, one line for each."""
@@ -305,7 +401,8 @@ class _Vendor:
         for name, value in given.items():
             schema = operation.parameters.get(name)
             if schema is None:
-                found.append(f"parameter {name} is not in the contract")
+                if not operation.loose and name not in self._extra:
+                    found.append(f"parameter {name} is not in the contract")
             elif schema.get("type") == "integer" and not re.fullmatch(r"-?\d+", value):
                 found.append(f"parameter {name} must be an integer, found {value!r}")
         found += [f"parameter {name} is missing" for name in sorted(operation.required - set(given))]
@@ -314,21 +411,22 @@ class _Vendor:
         return found
 
 
-def _bare(path: str) -> str:
-    """A path with nameless parameters, so that names may differ."""
-    return re.sub(r"\{[^}]+\}", "{}", path).rstrip("/")
+def _pattern(path: str) -> re.Pattern[str]:
+    """A path template as a regular expression."""
+    parts = re.split(r"\{[^}]+\}", path.rstrip("/"))
+    return re.compile("^" + "[^/]+".join(re.escape(part) for part in parts) + "/?$")
 
 
 def _operation(item: Json, operation: Json, document: Json, components: Json) -> Operation:
     parameters: dict[str, Json] = {}
     required: set[str] = set()
+    loose = False
     for parameter in [*item.get("parameters", []), *operation.get("parameters", [])]:
         if "$ref" in parameter:
-            parameter = (
-                document.get("components", {})
-                .get("parameters", {})
-                .get(parameter["$ref"].rpartition("/")[2], {})
-            )
+            known = document.get("components", {}).get("parameters", {})
+            name = parameter["$ref"].rpartition("/")[2]
+            loose = loose or name not in known
+            parameter = known.get(name, {})
         if parameter.get("in") == "query":
             parameters[parameter["name"]] = parameter.get("schema", {})
             if parameter.get("required"):
@@ -340,7 +438,7 @@ def _operation(item: Json, operation: Json, document: Json, components: Json) ->
         if schema is not None:
             answers[str(status)] = _json_schema(schema, components, False)
     whole = None if body is None else _json_schema(body, components, False)
-    return Operation(parameters, frozenset(required), whole, answers)
+    return Operation(parameters, frozenset(required), whole, answers, loose)
 
 
 _KEPT = (
@@ -371,7 +469,8 @@ def _json_schema(schema: Any, components: Json, nulls: bool) -> Json:
         return {"anyOf": [reference, {"type": "null"}]} if schema.get("nullable") else reference
     found: Json = {name: schema[name] for name in _KEPT if name in schema}
     if isinstance(found.get("additionalProperties"), dict):
-        found["additionalProperties"] = _json_schema(found["additionalProperties"], components, False)
+        others = _json_schema(found["additionalProperties"], components, False)
+        found["additionalProperties"] = _or_null(others) if nulls else others
     for name in ("allOf", "anyOf", "oneOf"):
         if name in schema:
             # Where two alternatives overlap, OpenAPI files mean "any of".
