@@ -479,9 +479,9 @@ def _json_schema(schema: Any, components: Json, nulls: bool) -> Json:
             ]
     if "properties" in schema:
         found["properties"] = {
-            name: _or_null(_json_schema(part, components, False))
+            name: _or_null(_json_schema(part, components, nulls))
             if nulls
-            else _json_schema(part, components, False)
+            else _json_schema(part, components, nulls)
             for name, part in schema["properties"].items()
         }
     if "items" in schema:
