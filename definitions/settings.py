@@ -53,10 +53,14 @@ class ScoringSettings(Section):
         4, ge=3, description="final points below which there is no forecast (points)"
     )
     forecast_points_max: int = Field(13, ge=6, description="latest points a forecast looks at (points)")
-    forecast_points_persistent: int = Field(
-        8,
-        ge=5,
-        description="points from which the persistent trend replaces the plain one (points; backtest)",
+    forecast_points_enough: int = Field(
+        8, ge=5, description="points from which the plain trend never speaks alone (points; backtest)"
+    )
+    forecast_clear_slope: Decimal = Field(
+        D("6"), gt=0, description="slope at which few points leave no doubt (its standard errors; backtest)"
+    )
+    forecast_no_persistence: Decimal = Field(
+        D("0.3"), gt=0, lt=1, description="prior probability that nothing lingers off the line (backtest)"
     )
     forecast_short_width: Decimal = Field(
         D("1.5"),
@@ -143,18 +147,24 @@ class DetectionSettings(Section):
     """Anomaly detection. Source: detection rules. Alarms were tuned on the generated series of the benchmark."""
 
     point_alarm: float = Field(
-        3.8, gt=2, description="deviate beyond which one value is flagged (normal standard deviations)"
+        3.5, gt=2, description="deviate beyond which one value is flagged (normal standard deviations)"
     )
     burst_alarm: float = Field(
-        4.0, gt=2, description="joint deviate beyond which two or three values in a row are flagged"
+        3.75, gt=2, description="joint deviate beyond which two or three values in a row are flagged"
     )
-    shift_alarm: float = Field(4.0, gt=2, description="deviate beyond which a level shift is confirmed")
-    trend_alarm: float = Field(3.7, gt=2, description="deviate beyond which a slow drift is confirmed")
+    shift_alarm: float = Field(3.9, gt=2, description="deviate beyond which a level shift is confirmed")
+    trend_alarm: float = Field(3.5, gt=2, description="deviate beyond which a slow drift is confirmed")
     streak_alarm: float = Field(
         3.3, gt=2, description="joint deviate beyond which adverse periods in a row are a streak"
     )
     streak_length: int = Field(
         3, ge=3, description="adverse weeks, months or quarters in a row that make a streak (periods)"
+    )
+    short_caution: float = Field(
+        1.1, ge=1, description="factor on all alarms of weekly and coarser series, which have few values"
+    )
+    smallest_change: float = Field(
+        0.02, ge=0, description="level shift or drift below which nothing is said (fraction of the expected)"
     )
     missing_alarm: float = Field(
         0.002, gt=0, lt=1, description="chance below which a gap is flagged as missing (probability)"
@@ -170,6 +180,12 @@ class DetectionSettings(Section):
     critical_score: float = Field(
         6.0, gt=2, description="deviate from which an unfavourable flag is critical"
     )
+
+    def alarms(self, grain: str) -> tuple[float, float, float, float]:
+        """Alarms of point, burst, shift and trend tests at a grain."""
+        caution = 1.0 if grain == "day" else self.short_caution
+        base = (self.point_alarm, self.burst_alarm, self.shift_alarm, self.trend_alarm)
+        return base[0] * caution, base[1] * caution, base[2] * caution, base[3] * caution
 
     def history(self, grain: str) -> int:
         """Values a series of this grain needs before it is tested."""
@@ -219,10 +235,6 @@ class AlertSettings(Section):
     )
     recent_periods: int = Field(
         2, ge=1, description="flags on periods that ended longer ago are history, not alerts (periods)"
-    )
-    nudge_owner_days: tuple[int, ...] = Field(
-        (0, 1),
-        description="days past due on which a check-in's owner is nudged (days). Source: scoring rules",
     )
     nudge_at: time = Field(time(9, 0), description="when the day's nudges go out (local time of day)")
     digest_weekday: int = Field(1, ge=1, le=7, description="day of the weekly digest (ISO weekday, 1 Monday)")

@@ -24,6 +24,9 @@ CALM_MEMORY, CALM_PRIOR, CALM_CLIP = 300.0, 60.0, 9.0
 OUTLIERS, REST = 3, {"shift": 2.0, "drift": 3.0}
 """Most extreme values that a level shift must do without, and the deviate that the rest must reach."""
 
+WANDER_SHARE = 0.6
+"""Share of a restless level's random walk over a window that its weighted mean may have strayed by (0.53 in theory)."""
+
 SETTLED = 5
 """Periods that must lie between a re-baseline and the start of a window."""
 
@@ -96,7 +99,7 @@ class Changes:
         self.slope[period + 1] = (weight * model.slope).sum(axis=0)
         self.level_var[period + 1] = (weight * (model.level_var + (model.level - level) ** 2)).sum(axis=0)
         self.slope_var[period + 1] = (weight * model.slope_var).sum(axis=0)
-        self.wander[period + 1] = (weight * model.change).sum(axis=0) * model.typical_noise
+        self.wander[period + 1] = (weight * model.change * model.typical_noise).sum(axis=0)
 
     def test(self, what: str, period: int, ready: Bools, alarm: float) -> WindowTest:
         """The strongest window of kind ``what`` (shift or drift) that ends in this period."""
@@ -133,7 +136,7 @@ class Changes:
         wt = self.weight_t[end] - self.weight_t[start] - origin * w
         wy = self.weight_y[end] - self.weight_y[start]
         level, slope = self.level[start], self.slope[start]
-        level_var = self.level_var[start] + self.wander[start] * length / 2
+        level_var = self.level_var[start] + WANDER_SHARE * self.wander[start] * length
         if what == "shift":
             away = wy - level * w - slope * wt
             variance = w + w**2 * level_var + wt**2 * self.slope_var[start]

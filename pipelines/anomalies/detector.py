@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from definitions.settings import DetectionSettings
 
-from .families import bounds, choose, t_of_normal, unlink
+from .families import bounds, choose, unlink
 from .marks import MarkIndex
 from .series import Bools, Floats, Ints, SeriesBatch
 from .walk import Change, Verdict, Walk
@@ -35,7 +35,7 @@ class Detection:
 
     verdict: a `Verdict` per period. score: deviate behind the verdict, or of the period alone where none.
     deviate: of the period alone, signed. ready: periods that were tested at all. half_width: of the band,
-    in normal deviates.
+    in standard deviations.
     """
 
     batch: SeriesBatch
@@ -47,7 +47,6 @@ class Detection:
     eta: Floats
     sampling: Floats
     total: Floats
-    freedom: Floats
     half_width: Floats
     code: Ints
     scale: Floats
@@ -66,7 +65,6 @@ class Detection:
             lower, upper = self.band(everything[0].ravel(), everything[1].ravel())
             return lower.reshape(self.eta.shape), upper.reshape(self.eta.shape)
         at = (rows, columns)
-        deviate = t_of_normal(self.half_width[at], self.freedom[at])
         samples = np.full(len(rows), np.nan) if self.batch.samples is None else self.batch.samples[at]
         lower, upper = bounds(
             self.code[rows],
@@ -75,7 +73,7 @@ class Detection:
             self.eta[at],
             self.sampling[at],
             self.total[at],
-            deviate,
+            self.half_width[at],
         )
         known = self.ready[at]
         return np.where(known, lower, np.nan), np.where(known, upper, np.nan)
@@ -88,11 +86,11 @@ def detect(batch: SeriesBatch, settings: DetectionSettings = DEFAULTS) -> Detect
         batch: series of one grain.
         settings: thresholds.
     """
-    code, scale = choose(batch, settings.history(batch.grain))
+    forms = choose(batch, settings.history(batch.grain))
     marks = MarkIndex(batch)
     series = batch.shape[0]
     walks = [
-        Walk(batch, settings, np.arange(first, min(first + BLOCK, series)), code, scale, marks)
+        Walk(batch, settings, np.arange(first, min(first + BLOCK, series)), forms, marks)
         for first in range(0, max(series, 1), BLOCK)
     ]
     for walk in walks:
@@ -112,9 +110,8 @@ def detect(batch: SeriesBatch, settings: DetectionSettings = DEFAULTS) -> Detect
         eta=joined("eta"),
         sampling=joined("sampling"),
         total=joined("total"),
-        freedom=joined("freedom"),
         half_width=joined("half_width"),
-        code=code,
-        scale=scale,
+        code=forms.code,
+        scale=forms.scale,
         changes=tuple(sorted(changes, key=lambda change: (change.row, change.period, change.verdict))),
     )

@@ -9,10 +9,11 @@ All functions work element by element on arrays that broadcast; ``code`` holds a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from scipy.special import betainc, ndtri
+from scipy.special import betainc, gammaln, ndtr, ndtri
 
 from .series import Floats, Ints, Kind, SeriesBatch
 
@@ -33,8 +34,16 @@ PRIOR_SEASON = np.array([0.15, 0.03, 0.15, 9.0, 0.15])
 PRIOR_LEVEL = np.array([0.3, 0.06, 0.3, 10.0, 1.0])
 PRIOR_SLOPE = np.array([1e-5, 3e-6, 1e-5, 4e-4, 1e-5])
 PRIOR_MARK = np.array([0.36, 0.09, 0.36, 25.0, 0.36])
-NOISE_FLOOR = np.array([0.0, 0.0, 0.0025**2, 0.01**2, 0.0025**2])
-"""Noise that is always granted: a quarter of a percent, so that a constant series may move a little."""
+NOISE_FLOOR = np.array([0.0, 0.0, 0.005**2, 0.01**2, 0.005**2])
+"""Noise that is always granted: half a percent, so that a constant series may move a little."""
+
+TAILS = np.array([200.0, 10.0, 5.0, 3.0])[:, None]
+TAIL_SCALES = np.array([0.9958, 0.9162, 0.8350, 0.7324])[:, None]
+"""Degrees of freedom of the noise that a series may choose from, and the scale at which each has the same variance as
+the normal when clipped at 2.5."""
+
+SIGNED_SHARE = 0.1
+"""Share of negative values from which a series counts as one that crosses zero."""
 
 EXACT_BELOW = 60.0
 """Expected count below which the exact tail is used; above it the variance-stabilising transform is as good."""
@@ -43,28 +52,57 @@ _TINY = 1e-300
 _ALMOST = 1e-6
 
 
-def choose(batch: SeriesBatch, history: int) -> tuple[Ints, Floats]:
-    """(family, scale) per series, from its kind and its first ``history`` values: later values change nothing."""
-    codes = np.empty(batch.shape[0], dtype=np.int64)
-    scales = np.ones(batch.shape[0])
+@dataclass(frozen=True)
+class Forms:
+    """Family, scale and first guess of the noise variance (link scale) of each series."""
+
+    code: Ints
+    scale: Floats
+    noise: Floats
+
+
+def choose(batch: SeriesBatch, history: int) -> Forms:
+    """The form of each series, from its kind and its first ``history`` values: later values change nothing."""
+    series = batch.shape[0]
+    forms = Forms(np.empty(series, dtype=np.int64), np.ones(series), np.empty(series))
+    lag = batch.season_length if batch.grain == "day" else 1
     for row, kind in enumerate(batch.kinds):
-        known = batch.values[row][np.isfinite(batch.values[row])][:history]
-        codes[row] = _family(kind, known)
-        if codes[row] == Family.ASINH:
+        at = np.flatnonzero(np.isfinite(batch.values[row]))[:history]
+        known = batch.values[row, at]
+        code = _family(kind, known)
+        forms.code[row] = code
+        if code == Family.ASINH:
             sizes = np.abs(known[known != 0])
-            scales[row] = np.median(sizes) if len(sizes) else 1.0
-        elif codes[row] == Family.LINEAR:
+            forms.scale[row] = np.median(sizes) if len(sizes) else 1.0
+        elif code == Family.LINEAR:
             steps = np.abs(np.diff(known))
             typical = float(np.median(steps)) if len(steps) else 0.0
             size = float(np.median(np.abs(known))) if len(known) else 0.0
-            scales[row] = max(typical, 0.005 * size, 1e-9)
-    return codes, scales
+            forms.scale[row] = max(typical, 0.005 * size, 1e-9)
+        samples = np.full(len(at), np.nan) if batch.samples is None else batch.samples[row, at]
+        codes, scales = np.full(len(at), code), np.full(len(at), forms.scale[row])
+        forms.noise[row] = _first_noise(codes, link(codes, scales, known, samples), samples, code, lag)
+    return forms
+
+
+def _first_noise(codes: Ints, observed: Floats, samples: Floats, code: Family, lag: int) -> float:
+    """Robust variance of what changes from one season to the next, less what the number of events explains."""
+    prior = float(PRIOR_NOISE[code])
+    seen = np.isfinite(observed)
+    observed, samples = observed[seen], samples[seen]
+    if len(observed) < lag + 8:
+        return prior
+    steps = observed[lag:] - observed[:-lag]
+    spread = (1.4826 * float(np.median(np.abs(steps - np.median(steps))))) ** 2 / 2
+    sampling = sampling_variance(codes[seen], np.full(len(observed), np.median(observed)), samples)
+    explained = float(np.median(sampling))
+    return float(np.clip(spread - explained, 0.02 * prior, 400 * prior))
 
 
 def _family(kind: Kind, known: Floats) -> Family:
     if kind is Kind.COUNT:
         return Family.COUNT if bool((known >= 0).all()) else Family.ASINH
-    if kind is Kind.SCORE:
+    if kind is Kind.SCORE or (known < 0).mean() > SIGNED_SHARE:
         return Family.LINEAR
     if kind is Kind.RATIO and bool(((known >= 0) & (known <= 1)).all()):
         return Family.SHARE
@@ -167,6 +205,27 @@ def normal_of_t(t: Floats, freedom: Floats) -> Floats:
     """The normal deviate as unlikely as Student's ``t`` (Wallace's approximation, within 1 % above 3 degrees)."""
     shrink = (8 * freedom + 1) / (8 * freedom + 3)
     return np.asarray(np.sign(t) * shrink * np.sqrt(freedom * np.log1p(t**2 / freedom)))
+
+
+def normal_of_tails(t: Floats, freedom: Floats, weight: Floats) -> Floats:
+    """The normal deviate as unlikely as ``t`` when the noise has the tails of `TAILS`, in shares of ``weight``."""
+    joint = 1 / (1 / TAILS + 1 / freedom)
+    sizes = normal_of_t(np.abs(t) / TAIL_SCALES, joint)
+    chance = (weight * ndtr(-sizes)).sum(axis=0)
+    return np.asarray(-np.sign(t) * ndtri(np.maximum(chance, _TINY)))
+
+
+def tail_log_likelihood(t: Floats) -> Floats:
+    """Log density of ``t`` under each of `TAILS`, up to a constant."""
+    scaled = t / TAIL_SCALES
+    constant = gammaln((TAILS + 1) / 2) - gammaln(TAILS / 2) - 0.5 * np.log(TAILS) - np.log(TAIL_SCALES)
+    return np.asarray(constant - (TAILS + 1) / 2 * np.log1p(scaled**2 / TAILS))
+
+
+def tails_of_normal(z: Floats, freedom: Floats, weight: Floats) -> Floats:
+    """The ``t`` whose `normal_of_tails` is about ``z`` (> 0): the weighted mean over the tails."""
+    joint = 1 / (1 / TAILS + 1 / freedom)
+    return np.asarray((weight * TAIL_SCALES * t_of_normal(z, joint)).sum(axis=0))
 
 
 def t_of_normal(z: Floats, freedom: Floats) -> Floats:

@@ -16,7 +16,6 @@ import numpy as np
 from .families import (
     NOISE_FLOOR,
     PRIOR_LEVEL,
-    PRIOR_NOISE,
     PRIOR_SEASON,
     PRIOR_SLOPE,
     Family,
@@ -25,7 +24,7 @@ from .families import (
 from .marks import MarkedRows, MarkEffects, MarkIndex
 from .series import Bools, Floats, Ints, Kind
 
-LEVEL_CHANGE = (0.0, 3e-4, 3e-3, 3e-2, 0.3, 3.0)
+LEVEL_CHANGE = (0.0, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 """Variance by which the level may move per period, as a share of the noise: one filter each."""
 
 SLOPE_CHANGE = 1e-8
@@ -34,17 +33,20 @@ SLOPE_CHANGE = 1e-8
 SEASON_CHANGE = 4e-4
 """The same for an effect of a weekday, per occurrence."""
 
-FILTER_MEMORY = 0.998
+FILTER_MEMORY = 0.99
 """How fast old predictions lose weight in choosing between the filters (per period)."""
 
 WINSOR, WINSOR_YOUNG, YOUNG = 2.6, 6.0, 21
 """Deviate that one value may move the model by, and the looser one for a series with few values."""
 
-NOISE_CLIP, NOISE_CLIPPED = 2.5, 0.918
+NOISE_CLIP, NOISE_CLIPPED = 2.5, 0.9776
 """Deviate at which values are clipped to learn the noise, and the variance of a normal clipped there."""
 
 PRIOR_VALUES = 6.0
 """Values that the prior noise counts for."""
+
+REACQUIRE = 0.25
+"""Share of the prior level variance that comes back after a long marked range."""
 
 MIXES = np.array([[0.0], [0.5], [1.0]])
 """Shares of the noise of an averaged value that shrink with its number of events; series choose."""
@@ -54,8 +56,9 @@ MIXES = np.array([[0.0], [0.5], [1.0]])
 class Prediction:
     """One period's prediction for all series of a block (link scale).
 
-    eta: expected. sampling: variance by number of events. noise: sampling and extra. total: noise and what is
-    unknown about level, season and marks. freedom: values behind the noise estimate.
+    eta: expected. sampling: variance by number of events alone. noises, spread: per filter, the variance of a value
+    about its level, and about the prediction. own: the mixture's variance about the level. total: and about the
+    prediction. freedom: values behind the noise estimate.
     """
 
     eta: Floats
@@ -63,7 +66,8 @@ class Prediction:
     season: Floats
     mark: Floats
     sampling: Floats
-    noise: Floats
+    noises: Floats
+    spread: Floats
     own: Floats
     total: Floats
     freedom: Floats
@@ -76,6 +80,7 @@ class Expectation:
     def __init__(
         self,
         code: Ints,
+        noise: Floats,
         kinds: tuple[Kind, ...],
         slots: Ints,
         marks: MarkIndex,
@@ -99,13 +104,10 @@ class Expectation:
         self.season = np.zeros((season_length, series))
         self.season_var = np.tile(PRIOR_SEASON[code] if season_length > 1 else 0.0 * code, (season_length, 1))
         self.effects = MarkEffects(marks, code, calendar, has_month)
-        prior = PRIOR_NOISE[code]
-        self.extra = prior.copy()
-        self.extra_info = PRIOR_VALUES / (prior + np.where(self.discrete, 0.02, 0.0)) ** 2
-        self.mixed = np.tile(prior, (len(MIXES), 1))
-        self.mixed_info = PRIOR_VALUES / self.mixed**2
+        self.extra = np.tile(noise, (filters, 1))
+        self.extra_info = PRIOR_VALUES / (self.extra + np.where(self.discrete, 0.02, 0.0)) ** 2
         self.mix_weight = np.zeros((len(MIXES), series))
-        self.typical_noise = prior.copy()
+        self.typical_noise = self.extra.copy()
         self.typical_size = np.full(series, np.nan)
         self.rows = np.arange(series)
 
@@ -120,44 +122,48 @@ class Expectation:
         self.cross_var = self.cross_var + self.slope_var
         self.slope_var = self.slope_var + SLOPE_CHANGE * self.typical_noise
         slot = self.slots[period]
-        level, level_var = self._mixture(self.weights())
+        weight = self.weights()
+        level = (weight * self.level).sum(axis=0)
         season, season_var = self.season[slot], self.season_var[slot]
         marked = self.effects.at(period)
         nothing = np.zeros(len(self.code))
         mark, mark_var = marked.spread_over(len(self.code)) if marked else (nothing, nothing)
         eta = level + season + mark
         sampling = sampling_variance(self.code, eta, samples)
-        noise = self._noise(sampling, samples)
-        own = noise + season_var + mark_var
-        total = own + level_var
-        return Prediction(eta, level, season, mark, sampling, noise, own, total, self._freedom(total), marked)
+        self._share_by_size(samples)
+        noises = np.maximum(sampling + self.extra * self._factor, 0.2 * sampling + 1e-12)
+        around = season_var + mark_var
+        spread = self.level_var + noises + around
+        total = (weight * (spread + (self.level - level) ** 2)).sum(axis=0)
+        total = np.maximum(total, NOISE_FLOOR[self.code])
+        own = (weight * noises).sum(axis=0) + around
+        freedom = np.clip((weight * self.extra_info).sum(axis=0) * total**2, PRIOR_VALUES, self.noise_memory)
+        return Prediction(
+            eta,
+            level,
+            season,
+            mark,
+            sampling,
+            noises,
+            spread,
+            np.maximum(own, NOISE_FLOOR[self.code] + 1e-12),
+            total,
+            freedom,
+            marked,
+        )
 
     def weights(self) -> Floats:
         """Weight of each filter, by series; they add up to 1."""
         weight = np.exp(self.log_weight - self.log_weight.max(axis=0))
         return np.asarray(weight / weight.sum(axis=0))
 
-    def _mixture(self, weight: Floats) -> tuple[Floats, Floats]:
-        mean = (weight * self.level).sum(axis=0)
-        spread = (weight * (self.level_var + (self.level - mean) ** 2)).sum(axis=0)
-        return mean, spread
-
-    def _relative_size(self, samples: Floats) -> Floats:
-        """Typical number of events ÷ this period's, for averaged values; 1 elsewhere."""
+    def _share_by_size(self, samples: Floats) -> None:
+        """Factor on the extra noise by this period's number of events, for averaged values; 1 elsewhere."""
         known = self.averaged & np.isfinite(self.typical_size) & (samples > 0)
-        return np.where(known, self.typical_size / np.where(known, samples, 1.0), 1.0)
-
-    def _noise(self, sampling: Floats, samples: Floats) -> Floats:
-        self._factor = 1 - MIXES + MIXES * self._relative_size(samples)
+        relative = np.where(known, self.typical_size / np.where(known, samples, 1.0), 1.0)
+        self._factors = 1 - MIXES + MIXES * relative
         weight = np.exp(self.mix_weight - self.mix_weight.max(axis=0))
-        weight /= weight.sum(axis=0)
-        continuous = (weight * self.mixed * self._factor).sum(axis=0)
-        noise = np.where(self.discrete, sampling + self.extra, continuous)
-        return np.asarray(np.maximum(noise, 0.2 * sampling + NOISE_FLOOR[self.code] + 1e-12))
-
-    def _freedom(self, total: Floats) -> Floats:
-        info = np.where(self.discrete, self.extra_info, self.mixed_info[1])
-        return np.asarray(np.clip(info * total**2, PRIOR_VALUES, self.noise_memory))
+        self._factor = (weight * self._factors).sum(axis=0) / weight.sum(axis=0)
 
     # ── learn ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -168,6 +174,10 @@ class Expectation:
         self.cross_var[:, first] = 0.0
         self.slope[:, first] = 0.0
 
+    def reacquire(self, rows: Bools) -> None:
+        """Let the next value of these series say where their level is: they come out of a long marked range."""
+        self.level_var[:, rows] += REACQUIRE * PRIOR_LEVEL[self.code[rows]]
+
     def learn(
         self, period: int, prediction: Prediction, deviate: Floats, samples: Floats, learnable: Bools
     ) -> None:
@@ -175,16 +185,17 @@ class Expectation:
         known = prediction
         clip = np.where(self.age < YOUNG, WINSOR_YOUNG, WINSOR)
         error = np.clip(deviate, -clip, clip) * np.sqrt(known.total)
-        self._learn_level(known, error, learnable)
+        off = known.level + error - self.level
+        self._learn_level(known, off, learnable)
         self._learn_season(self.slots[period], known, error, learnable)
         if known.marked is not None:
             known.marked.learn(error, known.total, learnable)
         unmarked = learnable.copy()
         if known.marked is not None:
             unmarked[known.marked.rows] = False
-        self._learn_noise(known, deviate, unmarked)
+        self._learn_noise(known, off, deviate, unmarked)
         gain = np.maximum(1 / np.minimum(np.maximum(self.age, 8), self.noise_memory), 1 / 60)
-        step = np.minimum(known.noise, 2 * self.typical_noise) - self.typical_noise
+        step = np.minimum(known.noises, 2 * self.typical_noise) - self.typical_noise
         self.typical_noise = np.where(learnable, self.typical_noise + gain * step, self.typical_noise)
         sized = learnable & self.averaged & (samples > 0)
         if sized.any():
@@ -192,12 +203,11 @@ class Expectation:
             before = np.where(np.isfinite(self.typical_size), 1 / self.typical_size, inverse)
             self.typical_size = np.where(sized, 1 / (before + 0.03 * (inverse - before)), self.typical_size)
 
-    def _learn_level(self, known: Prediction, error: Floats, learnable: Bools) -> None:
-        off = known.level + error - self.level
-        spread = self.level_var + known.own
+    def _learn_level(self, known: Prediction, off: Floats, learnable: Bools) -> None:
+        spread = known.spread
         surprise = np.log(spread) + 6 * np.log1p(off**2 / spread / 5)
         weight = FILTER_MEMORY * self.log_weight - 0.5 * surprise
-        weight = np.maximum(weight - weight.max(axis=0), -8)
+        weight = np.maximum(weight - weight.max(axis=0), -12)
         self.log_weight = np.where(learnable, weight, self.log_weight)
         gain, slope_gain = self.level_var / spread, self.cross_var / spread
         self.level = np.where(learnable, self.level + gain * off, self.level)
@@ -212,39 +222,39 @@ class Expectation:
         variance = self.season_var[slot]
         gain = variance / known.total
         self.season[slot] = np.where(learnable, known.season + gain * error, known.season)
-        moved = variance * (1 - gain) + SEASON_CHANGE * self.typical_noise
+        typical = (self.weights() * self.typical_noise).sum(axis=0)
+        moved = variance * (1 - gain) + SEASON_CHANGE * typical
         self.season_var[slot] = np.where(learnable, moved, variance)
         centre = self.season.mean(axis=0)
         self.season -= centre
         self.level += centre
 
-    def _learn_noise(self, known: Prediction, deviate: Floats, learnable: Bools) -> None:
-        """Recursive maximum likelihood of the extra variance, each value weighted by what it tells about it."""
-        keep = 1 - 1 / self.noise_memory
-        clipped = np.clip(deviate, -NOISE_CLIP, NOISE_CLIP) ** 2 / NOISE_CLIPPED - 1
-        info = 1 / known.total**2
+    def _learn_noise(self, known: Prediction, off: Floats, deviate: Floats, learnable: Bools) -> None:
+        """Recursive maximum likelihood of the extra variance of each filter.
+
+        A value counts by how much it tells about the extra variance; what is clipped off is made up for.
+        """
+        keep, spread = 1 - 1 / self.noise_memory, known.spread
+        excess = np.minimum(off**2 / spread, NOISE_CLIP**2) / NOISE_CLIPPED - 1
+        info = (self._factor / spread) ** 2
         self.extra_info = np.where(learnable, self.extra_info * keep + info, self.extra_info)
-        extra = self.extra + info / self.extra_info * known.total * clipped
+        extra = self.extra + info / self.extra_info * spread / self._factor * excess
         lowest = np.where(self.discrete, -0.5 * known.sampling, 0.0) + 1e-10
         self.extra = np.maximum(np.where(learnable, extra, self.extra), lowest)
-        if self.discrete.all():
-            return
-        unknown = known.total - known.noise
-        spread = self.mixed * self._factor + unknown
-        squared = deviate**2 * known.total / spread
-        clipped = np.minimum(squared, NOISE_CLIP**2) / NOISE_CLIPPED - 1
-        info = (self._factor / spread) ** 2
-        self.mixed_info = np.where(learnable, self.mixed_info * keep + info, self.mixed_info)
-        mixed = self.mixed + info / self.mixed_info * spread / self._factor * clipped
-        self.mixed = np.maximum(np.where(learnable, mixed, self.mixed), 1e-10)
-        surprise = np.log(spread) + 6 * np.log1p(np.minimum(squared, 9.0) / 5)
-        weight = 0.995 * self.mix_weight - 0.5 * surprise
-        self.mix_weight = np.where(learnable, weight - weight.max(axis=0), self.mix_weight)
+        if self.averaged.any():
+            spread = known.total * self._factors / self._factor
+            squared = np.minimum(deviate**2 * known.total / spread, 9.0)
+            weight = 0.995 * self.mix_weight - 0.5 * (np.log(spread) + 6 * np.log1p(squared / 5))
+            self.mix_weight = np.where(learnable, weight - weight.max(axis=0), self.mix_weight)
 
     # ── change ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def rebase(self, row: int, level: float, level_var: float, slope: float, slope_var: float) -> None:
-        """Put one series on a new level, after a confirmed shift; its memories start anew from there."""
+        """Put one series on a new level, after a confirmed shift.
+
+        No memory is trusted more than another until it has predicted better again: the series is careful for
+        a while.
+        """
         self.level[:, row] = level
         self.level_var[:, row] = level_var
         self.slope[:, row] = slope

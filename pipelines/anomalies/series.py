@@ -72,7 +72,7 @@ class SeriesBatch:
     marks: calendar marks shared by all series of a calendar; ``calendar_of`` says which calendar a series
         follows.
     month_position: series whose first and last days of the month are learned as a season of their own.
-    baselines: a declared baseline per series (NaN = none) for the below-baseline rule.
+    caution: factor on the alarms of each series, raised by flags that people called false.
     """
 
     keys: tuple[str, ...]
@@ -88,7 +88,7 @@ class SeriesBatch:
     marks: tuple[tuple[CalendarMark, ...], ...] = ((),)
     calendar_of: Ints | None = None
     month_position: Bools | None = None
-    baselines: Floats | None = None
+    caution: Floats | None = None
     season_length: int = 0
     units: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -109,7 +109,7 @@ class SeriesBatch:
                 ("accepted", self.accepted, (series, periods)),
                 ("calendar_of", self.calendar_of, (series,)),
                 ("month_position", self.month_position, (series,)),
-                ("baselines", self.baselines, (series,)),
+                ("caution", self.caution, (series,)),
             )
             if value is not None and np.shape(value) != shape
         ]

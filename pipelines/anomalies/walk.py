@@ -14,7 +14,15 @@ from scipy.special import ndtri
 from definitions.settings import DetectionSettings
 
 from .changes import WINDOWS, Changes, WindowTest
-from .families import link, normal_of_t, surprise
+from .families import (
+    Family,
+    Forms,
+    link,
+    normal_of_tails,
+    surprise,
+    tail_log_likelihood,
+    tails_of_normal,
+)
 from .marks import MarkIndex
 from .missing import Gaps
 from .model import Expectation, Prediction
@@ -23,9 +31,15 @@ from .series import Bools, Floats, Ints, SeriesBatch
 RETURN_WITHIN, RETURN_NEAR = 21, 2.5
 """A series that comes back to its former level within so many periods, within so many deviations, is no news."""
 
-STRETCH_START, STRETCH_STEP, STRETCH_RANGE = 0.97, 0.04, (-0.15, 0.5)
+STRETCH_START, STRETCH_STEP, STRETCH_RANGE = 0.96, 0.04, (-0.15, 0.5)
 """Factor on the band to begin with (a quiet series needs a little less than the normal), how far one value outside
 widens the next bands (logarithm), and the range of that."""
+
+TAIL_PRIOR = (0.0, -1.0, -2.5, -4.0)
+"""Log weights of `TAILS` to begin with."""
+
+LONG_RANGE = 3
+"""Periods from which a marked range is long: what follows it may be on another level."""
 
 BURST_EACH = 2.2
 """Deviate that each period of a burst must reach."""
@@ -71,12 +85,11 @@ class Walk:
         batch: SeriesBatch,
         settings: DetectionSettings,
         rows: Ints,
-        code: Ints,
-        scale: Floats,
+        forms: Forms,
         marks: MarkIndex,
     ) -> None:
         self.settings, self.rows, self.grain = settings, rows, batch.grain
-        self.code, self.scale = code[rows], scale[rows]
+        self.code, self.scale = forms.code[rows], forms.scale[rows]
         self.periods = batch.shape[1]
         self.values = np.ascontiguousarray(batch.values[rows].T)
         nothing = np.full(self.values.shape, np.nan)
@@ -92,7 +105,10 @@ class Walk:
         self.ignored = self.accepted | (no if batch.ignored is None else batch.ignored[rows].T)
         self.observed = link(self.code, self.scale, self.values, self.samples)
         self.observed[~self.complete] = np.nan
+        self.marked_for = np.zeros(len(rows), dtype=np.int64)  # periods that a marked range has lasted
+        self.caution = np.ones(len(rows)) if batch.caution is None else batch.caution[rows]
         self.slots = season_slots(batch)
+        self.alarm, self.burst_alarm, self.shift_alarm, self.trend_alarm = settings.alarms(batch.grain)
         has_month = (
             np.zeros(len(rows), dtype=bool) if batch.month_position is None else batch.month_position[rows]
         )
@@ -101,11 +117,12 @@ class Walk:
             [{"increase": 1.0, "decrease": -1.0}.get(batch.better[row], 0.0) for row in rows]
         )
         self.model = Expectation(
-            self.code, kinds, self.slots, marks, calendar, has_month, settings.noise_memory
+            self.code, forms.noise[rows], kinds, self.slots, marks, calendar, has_month, settings.noise_memory
         )
         self.changes = Changes(len(rows), self.periods, WINDOWS.get(batch.grain, WINDOWS["day"]))
         self.gaps = Gaps(len(rows), int(self.slots.max()) + 1 if self.periods else 1, settings, batch.grain)
         self.history = settings.history(batch.grain)
+        self.tail_weight = np.repeat(np.array(TAIL_PRIOR)[:, None], len(rows), axis=1)
         self.stretch = np.zeros(len(rows))  # logarithm of the factor on the band
         self.back = np.zeros((3, len(rows)))  # level, slope and origin of the course before the last shift
         self.back_until = np.full(len(rows), -1)
@@ -115,8 +132,7 @@ class Walk:
         self.found: dict[tuple[int, int], Change] = {}
         shape = self.values.shape
         self.out = {
-            name: np.zeros(shape)
-            for name in ("score", "deviate", "eta", "sampling", "total", "freedom", "half_width")
+            name: np.zeros(shape) for name in ("score", "deviate", "eta", "sampling", "total", "half_width")
         }
         self.verdict = np.zeros(shape, dtype=np.int8)
         self.ready = np.zeros(shape, dtype=bool)
@@ -132,6 +148,10 @@ class Walk:
         observed = self.observed[period]
         present = np.isfinite(observed)
         first = present & (model.age == 0)
+        out_of_range = present & ~self.ignored[period] & (self.marked_for >= LONG_RANGE)
+        if out_of_range.any():
+            model.reacquire(out_of_range)
+        self.marked_for = np.where(self.ignored[period], self.marked_for + 1, self.marked_for * ~present)
         known = model.predict(period, samples)
         if first.any():
             model.begin(observed, first)
@@ -140,7 +160,7 @@ class Walk:
         raw = surprise(
             self.code, self.values[period], samples, observed, known.eta, known.sampling, known.total
         )
-        deviate = np.where(present & ~first, normal_of_t(raw, known.freedom), 0.0)
+        deviate = np.where(present & ~first, normal_of_tails(raw, known.freedom, self._tails()), 0.0)
         ready = (model.age >= self.history) & self.complete[period]
         tested = ready & present & ~self.accepted[period]
         self._note(period, known, deviate, ready)
@@ -149,10 +169,10 @@ class Walk:
         point = tested & ~coming_back & (np.abs(deviate) > self._alarm())
         burst = self._burst(deviate, tested & ~coming_back)
         usable = present & ~self.ignored[period]
-        self.changes.observe(period, known, deviate, usable)
+        self.changes.observe(period, known, raw, usable)
         learnable = usable & ~point & ~first
         model.learn(period, known, raw, samples, learnable)
-        self._learn_width(deviate, learnable & ready)
+        self._learn_width(raw, deviate, learnable & ready)
         model.age += usable
         self.changes.remember(period, model)
         self._tell(period, known, point, burst, self._streak(tested))
@@ -191,22 +211,28 @@ class Walk:
         self.out["eta"][period] = known.eta
         self.out["sampling"][period] = known.sampling
         self.out["total"][period] = known.total
-        self.out["freedom"][period] = known.freedom
-        self.out["half_width"][period] = self._half_width()
+        self.out["half_width"][period] = tails_of_normal(self._half_width(), known.freedom, self._tails())
         self.ready[period] = ready
 
     # ── the point test ──────────────────────────────────────────────────────────────────────────────────────
 
+    def _tails(self) -> Floats:
+        """Weights of the tails that the noise of each series may have."""
+        weight = np.exp(self.tail_weight - self.tail_weight.max(axis=0))
+        return np.asarray(weight / weight.sum(axis=0))
+
     def _alarm(self) -> Floats:
         """Alarm deviate by series: higher where large deviates have been usual."""
-        return np.asarray(self.settings.point_alarm * np.exp(np.maximum(self.stretch, 0.0)))
+        return np.asarray(self.caution * self.alarm * np.exp(np.maximum(self.stretch, 0.0)))
 
     def _half_width(self) -> Floats:
         """Half width of the band by series, in normal deviates: what has covered its share of quiet periods."""
         normal = float(ndtri(0.5 + self.settings.band_coverage / 2))
         return np.asarray(STRETCH_START * normal * np.exp(self.stretch))
 
-    def _learn_width(self, deviate: Floats, learnable: Bools) -> None:
+    def _learn_width(self, raw: Floats, deviate: Floats, learnable: Bools) -> None:
+        weight = self.tail_weight + tail_log_likelihood(raw)
+        self.tail_weight = np.where(learnable, np.maximum(weight - weight.max(axis=0), -12), self.tail_weight)
         step = STRETCH_STEP * ((np.abs(deviate) > self._half_width()) - (1 - self.settings.band_coverage))
         self.stretch = np.where(learnable, np.clip(self.stretch + step, *STRETCH_RANGE), self.stretch)
 
@@ -220,7 +246,7 @@ class Walk:
             side = np.sign(recent[-1])
             each = (recent * side).min(axis=0) >= BURST_EACH
             together = np.abs(recent.sum(axis=0)) / np.sqrt(length) / calm
-            found[tested & each & (together > self.settings.burst_alarm)] = length
+            found[tested & each & (together > self.caution * self.burst_alarm)] = length
         return found
 
     def _streak(self, tested: Bools) -> Bools:
@@ -237,11 +263,11 @@ class Walk:
     # ── shifts and drifts ───────────────────────────────────────────────────────────────────────────────────
 
     def _confirm(self, period: int, known: Prediction, tested: Bools) -> None:
-        settings, changes = self.settings, self.changes
-        shift = changes.test("shift", period, tested, settings.shift_alarm)
-        drift = changes.test("drift", period, tested, settings.trend_alarm)
-        shifted = np.abs(shift.deviate) > settings.shift_alarm
-        drifted = (np.abs(drift.deviate) > settings.trend_alarm) & ~shifted
+        changes = self.changes
+        shift = changes.test("shift", period, tested, self.shift_alarm)
+        drift = changes.test("drift", period, tested, self.trend_alarm)
+        shifted = np.abs(shift.deviate) > self.caution * self.shift_alarm
+        drifted = (np.abs(drift.deviate) > self.caution * self.trend_alarm) & ~shifted
         for row in np.flatnonzero(shifted):
             if changes.lasts("shift", int(row), period + 1 - int(shift.length[row]), period):
                 self._rebase(period, int(row), shift, Verdict.LEVEL_SHIFT)
@@ -260,6 +286,11 @@ class Walk:
         if verdict is Verdict.TREND:
             variance *= 2
         level += slope * (period - centre)
+        if (
+            self.code[row] in (Family.COUNT, Family.LOG)
+            and abs(level - before) < self.settings.smallest_change
+        ):
+            return
         if verdict is Verdict.LEVEL_SHIFT:
             self.back[:, row] = changes.level[start, row], slope, start - 1
             self.back_until[row] = start + RETURN_WITHIN
