@@ -2,14 +2,15 @@
 
 Two methods, chosen by the backtest in `benchmarks/forecast`:
 
-- `trend`: a straight line by least squares, the error of its prediction, the normal law. It needs no more than four
-  points. Few points know little about their own noise, so its interval is widened by the backtest's factor.
-- `persistent_trend`: the same line where what lies off the line lingers, by a persistence from none (that is `trend`)
-  to nearly a random walk. No one persistence is picked: each is weighed by how likely it makes the points. It wins
-  from eight points on, where its plain interval holds its promise.
+- `averaged`: a line or a level, where what lies off it may linger from one point to the next, by a persistence from
+  none to nearly a random walk. No one of these is picked: each is weighed by how likely it makes the points, so that
+  a slope nobody can be sure of is half believed, and wandering widens the interval.
+- `trend`: the plain line by least squares, the error of its prediction, the normal law. It speaks where the points
+  are few and leave no doubt: the slope is six standard errors, and nothing lingers. Few points underrate their own
+  noise, so its interval is widened by the backtest's factor.
 
-Source: scoring rules, "Pace, forecast, confidence". Vector (trend): 33, 34, 36, 36, 38, 40 on days 7..42, end day 91
-→ 48.9 ± 1.4, P(≥ 50) ≈ 0.22.
+Source: scoring rules, "Pace, forecast, confidence". Vector: 33, 34, 36, 36, 38, 40 on days 7..42, end day 91 →
+48.9 ± 1.4, P(≥ 50) ≈ 0.22.
 """
 
 from __future__ import annotations
@@ -32,9 +33,7 @@ from pipelines.scoring.kinds import Comparison, ForecastMethod
 from pipelines.scoring.targets import is_met
 
 PERSISTENCES = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.96)
-"""Correlation of what lies off the line from one point to the next; every one counts the same beforehand."""
-
-_NORMAL = NormalDist()
+"""Correlation of what lies off the line from one point to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +103,17 @@ def forecast(
     step = median(gaps)
     days = [(day - last_day).days / step for day, _ in recent]
     values = [float((value - last) / scale) for _, value in recent]
-    if method is None:
-        enough = len(recent) >= settings.forecast_points_persistent
-        method = ForecastMethod.PERSISTENT_TREND if enough else ForecastMethod.TREND
     ahead = (end - last_day).days / step
-    mean, error = _average([fit_line(days, values, ahead, rho) for rho in _persistences(method)])
-    width = error * _quantile(method, len(recent), settings)
+    line = fit_line(days, values, ahead)
+    chosen = method or _choose(line, len(recent), settings)
+    if chosen is ForecastMethod.TREND:
+        mean, error = line.mean, line.error
+        width = (
+            error * float(stdtrit(len(recent) - 2, _tail(settings))) * float(settings.forecast_short_width)
+        )
+    else:
+        mean, error = _average(days, values, ahead, settings)
+        width = error * NormalDist().inv_cdf(_tail(settings))
     low_edge, high_edge = exact(lowest), exact(highest)
 
     def in_unit(offset: float) -> Decimal:
@@ -123,80 +127,111 @@ def forecast(
         low=in_unit(mean - width),
         high=in_unit(mean + width),
         coverage=settings.forecast_interval,
-        method=method,
+        method=chosen,
         points=len(recent),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class LineFit:
-    """A prediction under one persistence and how likely it makes the points (log, up to a constant)."""
+    """A line through the points under one persistence.
+
+    Attributes:
+        mean, error: the prediction and its standard error.
+        log_likelihood: how likely the line makes the points, up to a constant that all fits share.
+        slope_errors: the slope in its own standard errors; infinite for points on a line.
+        lingering: correlation of what lies off the line from one point to the next.
+    """
 
     mean: float
     error: float
     log_likelihood: float
+    slope_errors: float
+    lingering: float
 
 
-def fit_line(days: Sequence[float], values: Sequence[float], ahead: float, persistence: float) -> LineFit:
-    """Fit a line whose residuals are autocorrelated and predict `ahead` of the last point.
+def fit_line(
+    days: Sequence[float],
+    values: Sequence[float],
+    ahead: float,
+    persistence: float = 0.0,
+    has_slope: bool = True,
+) -> LineFit:
+    """Fit a line (or a level) whose residuals linger, and predict `ahead` of the last point.
 
-    `days` count in steps and end at 0. Generalised least squares by whitening: each row less `persistence**gap` of
-    the row before it. The likelihood is the restricted one, so that lines of different persistence compare.
+    `days` count in steps and end at 0; `values` are scaled to their own range, which sets what counts as a steep
+    slope when a line and a level are compared. Generalised least squares by whitening: each row less
+    `persistence**gap` of the row before it. The likelihood is the restricted one.
     """
-    count = len(days)
+    count, terms = len(days), 2 if has_slope else 1
     rows = [(1.0, days[0], values[0])]
-    log_determinant = 0.0
+    log_noise = 0.0
     for place in range(1, count):
         carried = persistence ** (days[place] - days[place - 1])
         noise = math.sqrt(1 - carried * carried)
-        log_determinant += 2 * math.log(noise)
-        rows.append(
-            (
-                (1 - carried) / noise,
-                (days[place] - carried * days[place - 1]) / noise,
-                (values[place] - carried * values[place - 1]) / noise,
-            )
-        )
+        log_noise += math.log(noise)
+        this, before = (1.0, days[place], values[place]), (1.0, days[place - 1], values[place - 1])
+        rows.append(tuple((a - carried * b) / noise for a, b in zip(this, before, strict=True)))
     uu, uv, vv, uz, vz = (
         math.fsum(row[i] * row[j] for row in rows) for i, j in ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2))
     )
-    determinant = uu * vv - uv * uv
-    level = (vv * uz - uv * vz) / determinant
-    slope = (uu * vz - uv * uz) / determinant
-    squares = math.fsum((z - level * u - slope * v) ** 2 for u, v, z in rows)
-    variance = squares / (count - 2)
+    determinant = uu * vv - uv * uv if has_slope else uu
+    level = (vv * uz - uv * vz) / determinant if has_slope else uz / uu
+    slope = (uu * vz - uv * uz) / determinant if has_slope else 0.0
+    off = [z - level * u - slope * v for u, v, z in rows]
+    squares = math.fsum(item * item for item in off)
+    variance = squares / (count - terms)
     carried = persistence**ahead
-    mean = level + slope * ahead + carried * (values[-1] - level)
-    a, b = 1 - carried, ahead
-    spread = (a * a * vv - 2 * a * b * uv + b * b * uu) / determinant
-    error = math.sqrt(variance * (1 - carried * carried + spread))
-    likelihood = -0.5 * (log_determinant + math.log(determinant))
-    if squares > 0:
-        likelihood -= 0.5 * (count - 2) * math.log(squares)
-    return LineFit(mean, error, likelihood)
-
-
-def _persistences(method: ForecastMethod) -> tuple[float, ...]:
-    return (0.0,) if method is ForecastMethod.TREND else PERSISTENCES
-
-
-def _average(trials: Sequence[LineFit]) -> tuple[float, float]:
-    """Mean and standard error over the persistences, each by its likelihood; points on a line need only one."""
-    if any(trial.error == 0 for trial in trials):
-        return trials[0].mean, 0.0
-    best = max(trial.log_likelihood for trial in trials)
-    weights = [math.exp(trial.log_likelihood - best) for trial in trials]
-    total = math.fsum(weights)
-    mean = math.fsum(w * trial.mean for w, trial in zip(weights, trials, strict=True)) / total
-    variance = math.fsum(
-        w * (trial.error**2 + (trial.mean - mean) ** 2) for w, trial in zip(weights, trials, strict=True)
+    share = 1 - carried
+    spread = share * share / uu
+    if has_slope:
+        spread = (share * share * vv - 2 * share * ahead * uv + ahead * ahead * uu) / determinant
+    likelihood = -log_noise - 0.5 * math.log(determinant)
+    likelihood -= 0.5 * (count - terms) * math.log(max(squares, _NO_NOISE) / (count - terms))
+    if has_slope:
+        centre = math.fsum(days) / count
+        likelihood += 0.5 * math.log(math.fsum((day - centre) ** 2 for day in days) / count)
+    slope_error = math.sqrt(variance * uu / determinant) if has_slope else 0.0
+    together = math.fsum(a * b for a, b in pairwise(off))
+    return LineFit(
+        mean=level + slope * ahead + carried * (values[-1] - level),
+        error=math.sqrt(variance * (1 - carried * carried + spread)),
+        log_likelihood=likelihood,
+        slope_errors=abs(slope) / slope_error if slope_error else math.inf,
+        lingering=together / squares if squares else 0.0,
     )
-    return mean, math.sqrt(variance / total)
 
 
-def _quantile(method: ForecastMethod, points: int, settings: ScoringSettings) -> float:
-    """Standard errors on either side of the value that the interval spans."""
-    tail = 0.5 + float(settings.forecast_interval) / 2
-    if method is ForecastMethod.PERSISTENT_TREND:
-        return _NORMAL.inv_cdf(tail)
-    return float(stdtrit(points - 2, tail)) * float(settings.forecast_short_width)
+_NO_NOISE = 1e-10
+"""Sum of squares, in units of the points' range, below which points lie on a line."""
+
+
+def _choose(line: LineFit, points: int, settings: ScoringSettings) -> ForecastMethod:
+    """The plain line where few points leave no doubt about it, the average everywhere else."""
+    is_clear = line.slope_errors >= float(settings.forecast_clear_slope) and line.lingering <= 0
+    is_short = points < settings.forecast_points_enough
+    return ForecastMethod.TREND if is_short and is_clear else ForecastMethod.AVERAGED
+
+
+def _average(
+    days: Sequence[float], values: Sequence[float], ahead: float, settings: ScoringSettings
+) -> tuple[float, float]:
+    """Mean and standard error over lines and levels of every persistence, each by its likelihood."""
+    none = float(settings.forecast_no_persistence)
+    trials: list[tuple[float, LineFit]] = []
+    for persistence in PERSISTENCES:
+        prior = none if persistence == 0 else (1 - none) / (len(PERSISTENCES) - 1)
+        for has_slope in (True, False):
+            fit = fit_line(days, values, ahead, persistence, has_slope)
+            trials.append((fit.log_likelihood + math.log(prior), fit))
+    best = max(likelihood for likelihood, _ in trials)
+    weighed = [(math.exp(likelihood - best), fit) for likelihood, fit in trials]
+    total = math.fsum(weight for weight, _ in weighed)
+    mean = math.fsum(weight * fit.mean for weight, fit in weighed) / total
+    variance = math.fsum(weight * (fit.error**2 + (fit.mean - mean) ** 2) for weight, fit in weighed) / total
+    return mean, math.sqrt(variance)
+
+
+def _tail(settings: ScoringSettings) -> float:
+    """The share of outcomes below the upper end of the interval."""
+    return 0.5 + float(settings.forecast_interval) / 2

@@ -79,7 +79,7 @@ class ForecastMethod(StrEnum):
     """How a forecast was made; see `forecast`."""
 
     TREND = "trend"
-    PERSISTENT_TREND = "persistent_trend"
+    AVERAGED = "averaged"
 
 
 class KpiStatus(StrEnum):

@@ -53,11 +53,34 @@ def test_only_the_last_thirteen_points_count() -> None:
     assert forecast(long, START + timedelta(400)) == forecast(long[-13:], START + timedelta(400))
 
 
-def test_from_eight_points_on_persistence_is_weighed() -> None:
-    found = forecast(weekly(33, 34, 36, 36, 38, 40, 41, 43), END)
+@pytest.mark.parametrize(
+    ("values", "method"),
+    [
+        ((33, 34, 36, 36, 38, 40), ForecastMethod.TREND),
+        ((33, 34, 36, 36, 38, 40, 41, 43), ForecastMethod.AVERAGED),
+        ((33, 39, 34, 36, 33, 40), ForecastMethod.AVERAGED),
+        ((33, 34, 36, 38, 38, 38), ForecastMethod.AVERAGED),
+    ],
+    ids=["few points and no doubt", "many points", "an uncertain slope", "lingering off the line"],
+)
+def test_the_plain_trend_speaks_where_few_points_leave_no_doubt(
+    values: tuple[float, ...], method: ForecastMethod
+) -> None:
+    found = forecast(weekly(*values), END)
 
     assert found is not None
-    assert found.method is ForecastMethod.PERSISTENT_TREND
+    assert found.method is method
+
+
+def test_a_slope_that_is_only_noise_is_hardly_believed() -> None:
+    noise = weekly(50, 53, 49, 52, 48, 51, 53, 50, 54)
+    averaged, trend = (
+        forecast(noise, END, method=m) for m in (ForecastMethod.AVERAGED, ForecastMethod.TREND)
+    )
+
+    assert averaged is not None
+    assert trend is not None
+    assert abs(averaged.value - 51) < abs(trend.value - 51) / 2
 
 
 def test_a_wandering_series_is_less_certain_than_a_line_with_noise_would_be() -> None:
