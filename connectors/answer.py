@@ -40,19 +40,16 @@ REQUEST_ID_HEADERS = (
     "x-hubspot-correlation-id",
     "sforce-request-id",
 )
-RESET_HEADERS = (
-    "x-ratelimit-reset",
-    "ratelimit-reset",
-    "x-ratelimit-requests-reset",
-    "x-ratelimit-complexity-reset",
+BUDGET_HEADERS = (
+    ("x-ratelimit-remaining", "x-ratelimit-reset"),
+    ("x-rate-limit-remaining", "x-rate-limit-reset"),
+    ("ratelimit-remaining", "ratelimit-reset"),
+    ("x-ratelimit-requests-remaining", "x-ratelimit-requests-reset"),
+    ("x-ratelimit-complexity-remaining", "x-ratelimit-complexity-reset"),
+    ("x-hubspot-ratelimit-remaining", "x-hubspot-ratelimit-interval-milliseconds"),
 )
-REMAINING_HEADERS = (
-    "x-ratelimit-remaining",
-    "x-rate-limit-remaining",
-    "ratelimit-remaining",
-    "x-ratelimit-requests-remaining",
-    "x-hubspot-ratelimit-remaining",
-)
+"""What is left of a window, and when the next one begins."""
+
 RATE_LIMIT_WORDS = (
     b"rate limit",
     b"ratelimit",
@@ -112,13 +109,25 @@ class Answer:
                 return float(after)
             if (until := _http_date(after)) is not None:
                 return max(0.0, (until - clock).total_seconds())
-        waits = [w for name in RESET_HEADERS if (w := _reset(self.headers.get(name, ""), clock)) is not None]
-        return max(waits) if waits else None
+        told = [
+            (name, wait) for name, reset in BUDGET_HEADERS if (wait := self._reset(reset, clock)) is not None
+        ]
+        used_up = [wait for name, wait in told if self._is_zero(name)]
+        return max(used_up or [wait for _, wait in told], default=None)
 
     @property
     def exhausted(self) -> bool:
         """Does the vendor say that nothing is left of the current window?"""
-        return any(self.headers.get(name, "").strip() == "0" for name in REMAINING_HEADERS)
+        return any(self._is_zero(name) for name, _ in BUDGET_HEADERS)
+
+    def _is_zero(self, name: str) -> bool:
+        return self.headers.get(name, "").strip() == "0"
+
+    def _reset(self, name: str, clock: datetime) -> float | None:
+        text = self.headers.get(name, "")
+        if name.endswith("-milliseconds"):
+            return int(text) / 1000 if text.isdigit() else None
+        return _reset(text, clock)
 
     def failure(self) -> ConnectorError | None:
         """The error that the status (and for 403 and 400 the body) stands for; None if it is a good one."""

@@ -178,7 +178,7 @@ class HttpClient:
         Raises:
             ConnectorError: a terminal error at once, a transient one when attempts or budget are used up.
         """
-        place = f"{method} {urlsplit(path).path or '/'}"
+        place = f"{method} {urlsplit(path or self.base_url).path or '/'}"
         content = None if body is None else orjson.dumps(body)
         sent_headers = {**self._headers, **(headers or {})}
         if content is not None:
@@ -225,6 +225,8 @@ class HttpClient:
 
     def _url(self, path: str) -> str:
         base = (self._auth.instance_url or self.base_url).rstrip("/")
+        if not path:
+            return base
         if "://" not in path:
             return f"{base}/{path.lstrip('/')}"
         if _origin(path) != _origin(base):

@@ -86,7 +86,7 @@ CHANGELOG = Contract(
         Column("change_id", STRING, "id", nullable=False),
         Column("item", INTEGER, nullable=False, description="position within the change"),
         Column("field", STRING, nullable=False),
-        Column("field_id", STRING, "fieldId"),
+        Column("field_id", STRING, "fieldId", optional=True),
         Column("changed_at", TIMESTAMP, "created", nullable=False),
         Column("from_id", STRING, "from"),
         Column(
@@ -154,7 +154,7 @@ STREAMS = (
         reader=search_issues,
         cursor=UPDATED,
         overlap=timedelta(hours=1),
-        deletes=Deletes(DeleteKind.RECONCILE, read=list_issue_ids, every=DAILY),
+        deletes=Deletes(DeleteKind.RECONCILE, keys=list_issue_ids, every=DAILY),
         options={**CUSTOM_FIELDS, "projects": ""},
         description="an issue as it is now",
     ),

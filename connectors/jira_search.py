@@ -62,13 +62,13 @@ def search_issues(client: HttpClient, reading: Reading) -> Iterator[Page]:
     }
     start = reading.window.start or EPOCH
     millis = int(start.timestamp() * 1000)
-    body = {"jql": _jql(reading, f"updated >= {millis}"), "fields": sorted(map(str, fields))}
+    body = {"jql": jql(reading, f"updated >= {millis}"), "fields": sorted(map(str, fields))}
     yield from _search(client, body, SEARCH, reading)
 
 
 def list_issue_ids(client: HttpClient, reading: Reading) -> Iterator[Page]:
     """The ids of all issues there are."""
-    body = {"jql": _jql(reading, "updated >= 0"), "fields": ["id"]}
+    body = {"jql": jql(reading, "updated >= 0"), "fields": ["id"]}
     yield from _search(client, body, LIST_IDS, reading)
 
 
@@ -77,7 +77,8 @@ def _search(client: HttpClient, body: Mapping[str, Any], paging: Token, reading:
     yield from walk(client, request, paging, records_at="issues", resume=reading.resume)
 
 
-def _jql(reading: Reading, since: str) -> str:
+def jql(reading: Reading, since: str) -> str:
+    """Issues within the source's projects, in an order that does not move."""
     projects = [key.strip() for key in reading.options["projects"].split(",") if key.strip()]
     for key in projects:
         if not key.replace("_", "").isalnum():
@@ -131,24 +132,31 @@ def _changes(logs: Sequence[Record], answer: Answer) -> list[Record]:
             raise GarbledAnswer(
                 "a changelog without its histories", place=answer.place, request_id=answer.request_id
             )
-        for history in histories:
-            created = _instant(history.get("created"))
-            for position, item in enumerate(history.get("items") or ()):
-                shown = str(item.get("field", "")).lower() in FIELDS_WITH_TEXTS
-                records.append(
-                    {
-                        "issueId": log.get("issueId"),
-                        "id": history.get("id"),
-                        "item": position,
-                        "created": created,
-                        "field": item.get("field"),
-                        "fieldId": item.get("fieldId"),
-                        "from": item.get("from"),
-                        "fromString": item.get("fromString") if shown else None,
-                        "to": item.get("to"),
-                        "toString": item.get("toString") if shown else None,
-                    }
-                )
+        records += changes_of(log.get("issueId"), histories)
+    return records
+
+
+def changes_of(issue_id: object, histories: Sequence[Record]) -> list[Record]:
+    """One record per changed field; texts only of fields that name no people and quote nobody."""
+    records: list[Record] = []
+    for history in histories:
+        created = _instant(history.get("created"))
+        for position, item in enumerate(history.get("items") or ()):
+            shown = str(item.get("field", "")).lower() in FIELDS_WITH_TEXTS
+            records.append(
+                {
+                    "issueId": issue_id,
+                    "id": history.get("id"),
+                    "item": position,
+                    "created": created,
+                    "field": item.get("field"),
+                    "fieldId": item.get("fieldId"),
+                    "from": item.get("from"),
+                    "fromString": item.get("fromString") if shown else None,
+                    "to": item.get("to"),
+                    "toString": item.get("toString") if shown else None,
+                }
+            )
     return records
 
 

@@ -137,9 +137,12 @@ class _Load:
 
     def run(self) -> LoadResult:
         parents = self._parents()
-        if self.stream.parent and not parents:
+        if self._not_due() or (self.stream.parent and not parents):
             self.writer.discard()
-            self.task.states.put(self.task.id, self.task.config_hash, self._next_state(self.state.watermark))
+            if not self._not_due():
+                self.task.states.put(
+                    self.task.id, self.task.config_hash, self._next_state(self.state.watermark)
+                )
             return self._result(None, self.state.watermark, Drift(), Lateness())
         if self._resume is None or not self._resume["main_done"]:
             self._read_main(parents)
@@ -169,6 +172,11 @@ class _Load:
             parents_upto=task.store.last_load_id(parent) if parent else "",
         )
         return plan, task.store.begin(task.id), None
+
+    def _not_due(self) -> bool:
+        every, last = self.stream.every, self.state.read_until
+        begun = self._resume is not None
+        return not begun and every is not None and last is not None and self.plan.started_at - last < every
 
     def _new_landing(self) -> Landing:
         return Landing(
@@ -244,14 +252,13 @@ class _Load:
 
     def _read_deletions(self) -> None:
         rule = self.stream.deletes
-        due = rule.read is not None and self._deletes_due()
-        if due and rule.read is not None:
+        if (rule.read or rule.keys) and self._deletes_due():
             self.deletes_read = True
-            if rule.kind is DeleteKind.RECONCILE:
-                self._reconcile(rule.read)
-            else:
+            if rule.read:
                 for page in rule.read(self.task.connection, self._deletes_reading()):
                     self._land_page(page)
+            if rule.keys:
+                self._reconcile(rule.keys)
         if rule.kind is DeleteKind.SNAPSHOT:
             self._bury_checked(self._known().alive_but_not_landed())
         if self.tally.gone:
@@ -273,9 +280,7 @@ class _Load:
         """Compare all keys that the vendor lists with those that are known: some vanished, some never came."""
         if self._known().is_empty:
             return
-        pages = read(self.task.connection, self._reading((), None))
-        listing = self._new_landing()
-        listed = {key for page in pages for key in listing.keys(page)}
+        listed = self._listed(read)
         missing = self._known().neither_alive_nor_landed(listed)
         if missing:
             self.warnings.append(
@@ -283,7 +288,17 @@ class _Load:
             )
             whole = replace(self._reading((), None), window=Window(None, self.plan.window.end), carry=None)
             self._land(self.stream.reader or read_listing, whole)
-        self._bury_checked(self._known().alive_but_not_in(listed))
+        vanished = self._known().alive_but_not_in(listed)
+        if vanished:
+            # A key can slip from page to page while records change; it does not do so twice.
+            listed = self._listed(read)
+            vanished = [key for key in vanished if key not in listed]
+        self._bury_checked(vanished)
+
+    def _listed(self, read: Reader) -> set[str]:
+        listing = self._new_landing()
+        pages = read(self.task.connection, self._reading((), None))
+        return {key for page in pages for key in listing.keys(page)}
 
     def _bury_checked(self, keys: Sequence[str]) -> None:
         verdict = judge(keys, self._known(), self.task.settings)

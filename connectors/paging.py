@@ -24,6 +24,7 @@ from connectors.http import HttpClient
 from connectors.stream import Checkpoint, Page, Reading, Record, Request
 
 EMPTY_PAGES = 3
+STEPS_BACK = 20
 
 
 class Paging(Protocol):
@@ -110,6 +111,7 @@ class Offset:
         total_at: the path of the total, if there is one; else the listing ends with an empty page.
         last_at: the path of a flag that is true on the last page, if there is one.
         first_position: where the listing begins.
+        in_body: put both into the body of a POST.
     """
 
     into: str
@@ -117,13 +119,17 @@ class Offset:
     total_at: str = ""
     last_at: str = ""
     first_position: int = 0
+    in_body: bool = False
 
     def first(self, request: Request) -> Request:
         return self.following(request, {"offset": self.first_position})
 
     def following(self, request: Request, checkpoint: Checkpoint) -> Request:
         name, value = self.size
-        return replace(request, params={**request.params, name: value, self.into: checkpoint["offset"]})
+        asked = {name: value, self.into: checkpoint["offset"]}
+        if self.in_body:
+            return replace(request, body={**(request.body or {}), **asked})
+        return replace(request, params={**request.params, **asked})
 
     def checkpoint(
         self, answer: Answer, body: object, records: int, previous: Checkpoint | None
@@ -288,6 +294,59 @@ def walk(
         if following is None:
             return
         checkpoint = following
+
+
+def walk_anchored(
+    client: HttpClient,
+    request: Request,
+    paging: Offset,
+    *,
+    records_at: str,
+    key: str,
+    resume: Checkpoint | None = None,
+) -> Iterator[Page]:
+    """Follow a listing by position while its records come and go.
+
+    Each page begins with the last record of the page before it. Where it does not, records were deleted in
+    between and everything moved up: the walk steps back until it is on known ground. Records that were handed on
+    already are left out.
+
+    Raises:
+        ProtocolError: the listing moves faster than it can be read.
+    """
+    size = paging.size[1]
+    position = max(paging.first_position, int(resume["offset"]) - size if resume else paging.first_position)
+    seen: set[object] = set()
+    steps_back = 0
+    while True:
+        at_start = position == paging.first_position or not seen
+        this = paging.following(request, {"offset": position})
+        answer = client.send(this.method, this.path, params=this.params, body=this.body, headers=this.headers)
+        body = answer.json()
+        records = records_in(body, records_at, answer)
+        if records and not at_start and records[0].get(key) not in seen:
+            steps_back += 1
+            if steps_back > STEPS_BACK:
+                raise ProtocolError(
+                    "the listing moves faster than it can be read", place=answer.place, hint="run again"
+                )
+            position = max(paging.first_position, position - size)
+            continue
+        total = value_at(body, parse_path(paging.total_at)) if paging.total_at else None
+        fresh = [record for record in records if record.get(key) not in seen]
+        seen.update(record.get(key) for record in fresh)
+        reached = position + len(records)
+        more = bool(records) and not (isinstance(total, int) and reached - paging.first_position >= total)
+        yield Page(
+            answer.body,
+            fresh,
+            {"offset": reached} if more else None,
+            total=total if isinstance(total, int) else None,
+        )
+        if not more:
+            return
+        # One record is asked for again; a page of one record could not get on that way.
+        position = reached - 1 if len(records) > 1 else reached
 
 
 def records_in(body: object, path: str, answer: Answer) -> list[Record]:

@@ -73,7 +73,7 @@ def plan_load(
         return Plan("children", config_hash, now, Window(None, now), state.parent_load_id, parents_upto)
     if stream.cursor is None:
         return Plan("snapshot", config_hash, now, Window(None, now))
-    if not state.watermark or _full_read_due(state, now, settings):
+    if not state.watermark or (stream.full_reads and _full_read_due(state, now, settings)):
         return Plan("full", config_hash, now, Window(None, now))
     watermark = instant_of(state.watermark)
     start = watermark - stream.overlap if watermark else None

@@ -247,22 +247,25 @@ class Deletes:
         kind: how a deletion shows.
         flag: for FLAG, the path of the field.
         values: for FLAG, the values that mean deleted.
-        read: for ARCHIVED, TOMBSTONES and RECONCILE, the reader of that list.
-        every: how often `read` is due; None: with every load.
+        read: for ARCHIVED and TOMBSTONES, the reader of that list.
+        keys: for RECONCILE (and beside any other kind), lists the keys of all records there are.
+        every: how often `read` and `keys` are due; None: with every load.
     """
 
     kind: DeleteKind = DeleteKind.NONE
     flag: str = ""
     values: tuple[object, ...] = (True, "true")
     read: Reader | None = None
+    keys: Reader | None = None
     every: timedelta | None = None
 
     def __post_init__(self) -> None:
         if self.kind is DeleteKind.FLAG and not self.flag:
             raise ContractError("delete rule 'flag' names no field: give flag=")
-        listed = {DeleteKind.ARCHIVED, DeleteKind.TOMBSTONES, DeleteKind.RECONCILE}
-        if self.kind in listed and self.read is None:
+        if self.kind in (DeleteKind.ARCHIVED, DeleteKind.TOMBSTONES) and self.read is None:
             raise ContractError(f"delete rule {self.kind.value!r} has no reader: give read=")
+        if self.kind is DeleteKind.RECONCILE and self.keys is None:
+            raise ContractError("delete rule 'reconcile' has no reader of keys: give keys=")
 
 
 @dataclass(frozen=True)
@@ -279,6 +282,8 @@ class Stream:
         deletes: how rows vanish.
         parent: for a child stream, the stream whose changed records say what to read again, whole.
         parent_field: the path of the key of what a record is a part of: its parent, or its file.
+        every: the stream is not read more often than that; None: with every load.
+        full_reads: read whole from time to time, so that silent edits are found.
         exact_total: the vendor's total counts the rows of this listing; fewer rows are an error.
         resumable: a reading can go on from a checkpoint after the process died.
         options: options that its paths and requests use, with defaults.
@@ -297,6 +302,8 @@ class Stream:
     deletes: Deletes = Deletes()
     parent: str = ""
     parent_field: str = ""
+    every: timedelta | None = None
+    full_reads: bool = True
     exact_total: bool = False
     resumable: bool = True
     options: Mapping[str, str] = field(default_factory=dict)

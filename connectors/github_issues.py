@@ -1,0 +1,188 @@
+"""Reading GitHub: the list of issues by change time, events newest first, reviews per pull request.
+
+Source: connector rules, 'GitHub Issues'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.answer import Answer
+from connectors.contract import value_at
+from connectors.errors import ConfigurationError, NotFound
+from connectors.http import HttpClient
+from connectors.paging import LoopGuard, NextLink, next_link, records_in, walk
+from connectors.stream import Page, Reading, Record, Request
+
+PER_PAGE = 100
+PAGES = NextLink(size=("per_page", PER_PAGE))
+
+
+def read_issues(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """Issues that changed since the window's start, oldest change first; pull requests left out."""
+    yield from _changed(client, reading, lambda record: "pull_request" not in record)
+
+
+def read_pulls(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """Pull requests that changed since the window's start, oldest change first."""
+    yield from _changed(client, reading, lambda record: "pull_request" in record)
+
+
+def _changed(client: HttpClient, reading: Reading, wanted: Callable[[Record], bool]) -> Iterator[Page]:
+    repositories = _repositories(reading)
+    cursor = reading.stream.cursor
+    start = cursor.render(reading.window.start) if cursor and reading.window.start else ""
+    resume: Mapping[str, Any] = reading.resume or {"repository": 0, "since": start, "page": 1}
+    tags: dict[str, Any] = dict(reading.carry or {})
+    for index in range(int(resume["repository"]), len(repositories)):
+        repository = repositories[index]
+        since, number = str(start), 1
+        if index == resume["repository"]:
+            since, number = str(resume["since"]), int(resume["page"])
+        guard = LoopGuard(f"issues of {repository}")
+        first = True
+        while True:
+            known = tags.get(repository, {})
+            tag = known.get("etag", "") if first and known.get("since") == since and number == 1 else ""
+            answer = _list(client, repository, since, number, tag)
+            if answer.status == 304:
+                checkpoint, records = None, []
+            else:
+                records = records_in(answer.json(), "", answer)
+                checkpoint = _next(answer, records, since, number)
+                if first and checkpoint is None:
+                    tags[repository] = {"since": since, "etag": answer.headers.get("etag", "")}
+            first = False
+            guard.check(answer.body, len(records), checkpoint)
+            kept = [_shown(record, repository) for record in records if wanted(record)]
+            if checkpoint is None:
+                last = index == len(repositories) - 1
+                following = None if last else {"repository": index + 1, "since": start, "page": 1}
+                yield Page(answer.body, kept, following, carry=tags)
+                break
+            since, number = checkpoint["since"], checkpoint["page"]
+            yield Page(answer.body, kept, {"repository": index, **checkpoint})
+
+
+def _list(client: HttpClient, repository: str, since: str, number: int, tag: str) -> Answer:
+    params = {
+        "state": "all",
+        "sort": "updated",
+        "direction": "asc",
+        "per_page": PER_PAGE,
+        # Without a start the parameter is left out: 1970 finds nothing.
+        "since": since or None,
+        "page": number if number > 1 else None,
+    }
+    headers = {"If-None-Match": tag} if tag else None
+    return client.get(f"/repos/{repository}/issues", params, headers=headers)
+
+
+def _next(answer: Answer, records: Sequence[Record], since: str, number: int) -> dict[str, Any] | None:
+    """Where to read on: from the last change on this page, so that nothing depends on positions.
+
+    Only a whole page of one and the same second goes on by page number.
+    """
+    if not records or not next_link(answer.headers.get("link", "")):
+        return None
+    last = str(records[-1].get("updated_at"))
+    if last == since:
+        return {"since": since, "page": number + 1}
+    return {"since": last, "page": 1}
+
+
+def _shown(record: Record, repository: str) -> Record:
+    names = [label["name"] if isinstance(label, dict) else label for label in record.get("labels") or ()]
+    return {**record, "repository": repository, "label_names": names}
+
+
+def list_issue_keys(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """The numbers of all issues there are."""
+    yield from _keys(client, reading, lambda record: "pull_request" not in record)
+
+
+def list_pull_keys(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """The numbers of all pull requests there are."""
+    yield from _keys(client, reading, lambda record: "pull_request" in record)
+
+
+def _keys(client: HttpClient, reading: Reading, wanted: Callable[[Record], bool]) -> Iterator[Page]:
+    for repository in _repositories(reading):
+        params = {"state": "all", "sort": "created", "direction": "asc"}
+        for page in walk(client, Request("GET", f"/repos/{repository}/issues", params), PAGES, records_at=""):
+            records = [{**record, "repository": repository} for record in page.records if wanted(record)]
+            yield Page(page.body, records)
+
+
+def read_events(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """Events, newest first, back to the window's start. New ones only push the older ones further back."""
+    cursor, start = reading.stream.cursor, reading.window.start
+    repositories = _repositories(reading)
+    begin = int(reading.resume["repository"]) if reading.resume else 0
+    link = reading.resume["link"] if reading.resume else None
+    for index in range(begin, len(repositories)):
+        repository = repositories[index]
+        last_repository = index == len(repositories) - 1
+        request = Request("GET", f"/repos/{repository}/issues/events")
+        resume = {"link": link} if link else None
+        for page in walk(client, request, PAGES, records_at="", resume=resume):
+            records = [{**record, "repository": repository} for record in page.records]
+            oldest = cursor.parse(records[-1].get("created_at")) if cursor and records else None
+            done = page.checkpoint is None or (start is not None and oldest is not None and oldest < start)
+            following: dict[str, Any] | None = {"repository": index + 1, "link": None}
+            if not done and page.checkpoint is not None:
+                following = {"repository": index, "link": page.checkpoint["link"]}
+            elif last_repository:
+                following = None
+            yield Page(page.body, records, following)
+            if done:
+                break
+        link = None
+
+
+def read_reviews(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """The reviews of each changed pull request."""
+    parents = reading.parents
+    begin = int(reading.resume["pull"]) if reading.resume else 0
+    for position in range(begin, len(parents)):
+        repository, _, number = parents[position].rpartition("|")
+        following = {"pull": position + 1} if position < len(parents) - 1 else None
+        records: list[Record] = []
+        body = b""
+        try:
+            for page in walk(
+                client, Request("GET", f"/repos/{repository}/pulls/{number}/reviews"), PAGES, records_at=""
+            ):
+                records += [{**record, "pull_request": parents[position]} for record in page.records]
+                body += page.body
+        except NotFound:
+            yield Page(b"", (), following)
+            continue
+        yield Page(body, records, following, children={parents[position]: None})
+
+
+def read_milestones(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """All milestones, open and closed."""
+    repositories = _repositories(reading)
+    for index, repository in enumerate(repositories):
+        request = Request("GET", f"/repos/{repository}/milestones", {"state": "all"})
+        for page in walk(client, request, PAGES, records_at=""):
+            more = page.checkpoint is not None or index < len(repositories) - 1
+            records = [{**record, "repository": repository} for record in page.records]
+            yield Page(page.body, records, {"repository": repository} if more else None)
+
+
+def check_access(client: HttpClient) -> str:
+    """Prove the credentials: what is left of the hour."""
+    core = value_at(client.get("/rate_limit").json(), ("resources", "core")) or {}
+    return f"{core.get('remaining', '?')} of {core.get('limit', '?')} requests left this hour"  # type: ignore[attr-defined]
+
+
+def _repositories(reading: Reading) -> list[str]:
+    names = [name.strip() for name in reading.options["repositories"].split(",") if name.strip()]
+    if not names or any(name.count("/") != 1 for name in names):
+        raise ConfigurationError(
+            "no repositories are named", hint="give options: {repositories: owner/name, owner/other}"
+        )
+    return names

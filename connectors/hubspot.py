@@ -1,0 +1,202 @@
+"""HubSpot: deals, contacts, companies, their owners and pipelines, the history of deals.
+
+The API is dated; the version belongs to the source (`api_version`) and to every manifest. All property values
+arrive as texts: the contracts read "3000" and "5000.00" as amounts on purpose. Custom properties differ between
+portals: `columns:` and `without:` fit a contract to them.
+
+Source: connector rules, 'HubSpot'.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connectors.contract import Column, ColumnType, Contract
+from connectors.hubspot_objects import (
+    check_access,
+    list_archived,
+    list_ids,
+    read_associations,
+    read_history,
+    read_objects,
+    read_stages,
+)
+from connectors.paging import Token
+from connectors.stream import Cursor, DeleteKind, Deletes, Request, Stream, System
+
+STRING, DECIMAL, BOOLEAN = ColumnType.STRING, ColumnType.DECIMAL, ColumnType.BOOLEAN
+TIMESTAMP, INTEGER, DOUBLE = ColumnType.TIMESTAMP, ColumnType.INTEGER, ColumnType.DOUBLE
+DAILY = timedelta(days=1)
+
+
+def _property(
+    name: str, kind: ColumnType, path: str = "", *, nullable: bool = True, unit: str = ""
+) -> Column:
+    return Column(name, kind, f"properties.{path or name}", nullable=nullable, unit=unit)
+
+
+def _objects(name: str, type_id: str, cursor: str, key: Column, *columns: Column, description: str) -> Stream:
+    """One object type: listed whole at first, searched by change time afterwards."""
+    stamps = (
+        _property("created_at", TIMESTAMP, "createdate", nullable=False),
+        _property("updated_at", TIMESTAMP, cursor),
+        Column("is_archived", BOOLEAN, "archived", nullable=False),
+    )
+    return Stream(
+        name=name,
+        contract=Contract(
+            columns=(key, *columns, *stamps),
+            key=(key.name,),
+            open_containers=("", "properties"),
+            ignored=(
+                "createdAt",
+                "updatedAt",
+                "archivedAt",
+                "associations",
+                "propertiesWithHistory",
+                "url",
+                "properties.hs_object_id",
+            ),
+        ),
+        reader=read_objects,
+        cursor=Cursor(f"properties.{cursor}", fallback="updatedAt", precision=timedelta(milliseconds=1)),
+        overlap=timedelta(hours=1),
+        deletes=Deletes(DeleteKind.ARCHIVED, read=list_archived, keys=list_ids, every=DAILY),
+        options={"type": type_id, "object": name, "cursor": cursor, "associations": ""},
+        description=description,
+    )
+
+
+STREAMS = (
+    Stream(
+        name="owners",
+        contract=Contract(
+            columns=(
+                Column("owner_id", STRING, "id", nullable=False),
+                Column("is_archived", BOOLEAN, "archived"),
+                Column("updated_at", TIMESTAMP, "updatedAt", optional=True),
+            ),
+            key=("owner_id",),
+            ignored=("type", "email", "firstName", "lastName", "userId", "createdAt", "teams"),
+            about_people=True,
+        ),
+        request=Request("GET", "/crm/v3/owners", params={"limit": 100}),
+        paging=Token("after", "paging.next.after"),
+        records="results",
+        deletes=Deletes(DeleteKind.SNAPSHOT),
+        description="somebody whom deals are assigned to, without a name",
+    ),
+    Stream(
+        name="deal_stages",
+        contract=Contract(
+            columns=(
+                Column("pipeline_id", STRING, nullable=False),
+                Column("stage_id", STRING, "id", nullable=False),
+                Column("pipeline", STRING),
+                Column("label", STRING, nullable=False),
+                Column("position", INTEGER, "displayOrder"),
+                Column("is_closed", BOOLEAN, "metadata.isClosed"),
+                Column("probability", DOUBLE, "metadata.probability", unit="fraction"),
+            ),
+            key=("pipeline_id", "stage_id"),
+            ignored=("createdAt", "updatedAt", "archived", "archivedAt", "writePermissions"),
+        ),
+        reader=read_stages,
+        deletes=Deletes(DeleteKind.SNAPSHOT),
+        description="a stage of a deal pipeline",
+    ),
+    _objects(
+        "companies",
+        "0-2",
+        "hs_lastmodifieddate",
+        Column("company_id", STRING, "id", nullable=False),
+        _property("name", STRING),
+        _property("tier", STRING),
+        _property("region", STRING),
+        _property("industry", STRING),
+        _property("is_test", BOOLEAN),
+        _property("owner_id", STRING, "hubspot_owner_id"),
+        description="a company",
+    ),
+    _objects(
+        "contacts",
+        "0-1",
+        "lastmodifieddate",
+        Column("contact_id", STRING, "id", nullable=False),
+        _property("lead_source", STRING),
+        _property("lifecycle_stage", STRING, "lifecyclestage"),
+        _property("mql_at", TIMESTAMP, "hs_v2_date_entered_marketingqualifiedlead"),
+        _property("sql_at", TIMESTAMP, "hs_v2_date_entered_salesqualifiedlead"),
+        _property("customer_at", TIMESTAMP, "hs_v2_date_entered_customer"),
+        _property("is_test", BOOLEAN),
+        description="a person; name, e-mail and phone are not asked for",
+    ),
+    _objects(
+        "deals",
+        "0-3",
+        "hs_lastmodifieddate",
+        Column("deal_id", STRING, "id", nullable=False),
+        _property("name", STRING, "dealname"),
+        _property("type", STRING, "dealtype"),
+        _property("pipeline_id", STRING, "pipeline"),
+        _property("stage_id", STRING, "dealstage"),
+        _property("amount", DECIMAL, unit="currency"),
+        _property("acv", DECIMAL, "hs_acv", unit="currency"),
+        _property("currency", STRING, "deal_currency_code"),
+        _property("close_at", TIMESTAMP, "closedate"),
+        _property("is_closed", BOOLEAN, "hs_is_closed"),
+        _property("is_won", BOOLEAN, "hs_is_closed_won"),
+        _property("owner_id", STRING, "hubspot_owner_id"),
+        _property("competitor", STRING),
+        description="a possible or closed sale",
+    ),
+    Stream(
+        name="deal_history",
+        contract=Contract(
+            columns=(
+                Column("deal_id", STRING, nullable=False),
+                Column("property", STRING, nullable=False),
+                Column("changed_at", TIMESTAMP, "timestamp", nullable=False),
+                Column("item", INTEGER, nullable=False, description="position among changes of one instant"),
+                Column("value", STRING),
+                Column("source", STRING, "sourceType", optional=True),
+                Column(
+                    "stamp", STRING, "timestamp", nullable=False, description="changed_at as it was written"
+                ),
+            ),
+            key=("deal_id", "property", "stamp", "item"),
+            ignored=("sourceId", "sourceLabel", "updatedByUserId"),
+        ),
+        reader=read_history,
+        cursor=Cursor("timestamp"),
+        parent="deals",
+        parent_field="deal_id",
+        options={"properties": "dealstage,amount,closedate", "type": "0-3"},
+        description="a value that a property of a deal has had",
+    ),
+    Stream(
+        name="deal_companies",
+        contract=Contract(
+            columns=(
+                Column("deal_id", STRING, nullable=False),
+                Column("company_id", STRING, nullable=False),
+                Column("type", STRING),
+            ),
+            key=("deal_id", "company_id", "type"),
+        ),
+        reader=read_associations,
+        deletes=Deletes(DeleteKind.SNAPSHOT),
+        every=DAILY,
+        options={"type": "0-3", "associations": "companies"},
+        description="a deal belongs to a company; a change of that moves no cursor, so all are read daily",
+    ),
+)
+
+SYSTEM = System(
+    name="hubspot",
+    streams=STREAMS,
+    api_version="2026-09",
+    auth=("bearer",),
+    rate=(150, 10.0),
+    check=check_access,
+)

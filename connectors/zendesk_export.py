@@ -1,0 +1,118 @@
+"""Reading Zendesk: the cursor export, the timed export of metric events, lists by cursor.
+
+Source: connector rules, 'Zendesk'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from connectors.contract import value_at
+from connectors.errors import CheckpointExpired, NotFound, RequestRefused
+from connectors.http import HttpClient
+from connectors.paging import LoopGuard, Token, records_in, walk
+from connectors.stream import Page, Reading, Record, Request
+
+BEGINNING = 1
+HELD_BACK = timedelta(minutes=2)
+LISTING = Token("page[after]", "meta.after_cursor", size=("page[size]", 100))
+AUDITED = frozenset({"status", "priority", "group_id", "assignee_id", "custom_status_id", "type"})
+
+
+def read_tickets(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """Tickets from where the last export ended, with their metric sets."""
+    held = reading.resume or reading.carry
+    cursor = held["cursor"] if held else None
+    guard = LoopGuard("incremental/tickets/cursor")
+    while True:
+        params: dict[str, Any] = {"include": "metric_sets"}
+        params |= {"cursor": cursor} if cursor else {"start_time": BEGINNING}
+        try:
+            answer = client.get("/api/v2/incremental/tickets/cursor.json", params)
+        except (RequestRefused, NotFound) as error:
+            if reading.resume is not None and cursor == reading.resume["cursor"]:
+                raise CheckpointExpired(
+                    error.problem, place=error.place, request_id=error.request_id
+                ) from None
+            raise
+        body = answer.json()
+        records = records_in(body, "tickets", answer)
+        cursor = body.get("after_cursor") or cursor
+        checkpoint = None if body.get("end_of_stream", True) else {"cursor": cursor}
+        guard.check(answer.body, len(records), checkpoint)
+        yield Page(answer.body, records, checkpoint, carry={"cursor": cursor} if cursor else None)
+        if checkpoint is None:
+            return
+
+
+def read_metric_events(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """Metric events from the window's start on, that second included: many events share one."""
+    latest = int((reading.now - HELD_BACK).timestamp())
+    start = int(reading.window.start.timestamp()) if reading.window.start else BEGINNING
+    since = int(reading.resume["since"]) if reading.resume else min(start, latest)
+    while True:
+        answer = client.get("/api/v2/incremental/ticket_metric_events.json", {"start_time": since})
+        body = answer.json()
+        records = records_in(body, "ticket_metric_events", answer)
+        end = int(body.get("end_time") or since)
+        more = bool(records) and since < end <= latest
+        yield Page(answer.body, records, {"since": end} if more else None)
+        if not more:
+            return
+        since = end
+
+
+def read_ratings(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """Ratings since the window's start."""
+    params: dict[str, Any] = {}
+    if reading.window.start is not None:
+        params["start_time"] = int(reading.window.start.timestamp())
+    request = Request("GET", "/api/v2/satisfaction_ratings.json", params)
+    yield from walk(client, request, LISTING, records_at="satisfaction_ratings", resume=reading.resume)
+
+
+def list_rating_ids(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """All ratings there are."""
+    request = Request("GET", "/api/v2/satisfaction_ratings.json")
+    yield from walk(client, request, LISTING, records_at="satisfaction_ratings")
+
+
+def read_audits(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """What changed in each changed ticket: status, priority, group, assignee, replies; no texts."""
+    parents = reading.parents
+    begin = int(reading.resume["ticket"]) if reading.resume else 0
+    for position in range(begin, len(parents)):
+        ticket = parents[position]
+        following = {"ticket": position + 1} if position < len(parents) - 1 else None
+        records: list[Record] = []
+        body = b""
+        try:
+            request = Request("GET", f"/api/v2/tickets/{ticket}/audits.json")
+            for page in walk(client, request, LISTING, records_at="audits"):
+                records += [event for audit in page.records for event in _events(ticket, audit)]
+                body += page.body
+        except NotFound:
+            yield Page(b"", (), following)
+            continue
+        yield Page(body, records, following, children={ticket: None})
+
+
+def _events(ticket: str, audit: Record) -> list[Record]:
+    common = {"ticket_id": ticket, "audit_id": audit.get("id"), "created_at": audit.get("created_at")}
+    kept = []
+    for event in audit.get("events") or ():
+        field = event.get("field_name")
+        if event.get("type") == "Comment":
+            kept.append({**common, "id": event.get("id"), "type": "Comment", "public": event.get("public")})
+        elif field in AUDITED:
+            names = ("id", "type", "field_name", "previous_value", "value")
+            kept.append({**common, **{name: event.get(name) for name in names}})
+    return kept
+
+
+def check_access(client: HttpClient) -> str:
+    """Prove the credentials: whose they are, and the role."""
+    me = value_at(client.get("/api/v2/users/me.json").json(), ("user",)) or {}
+    return f"role {me.get('role', '?')}, time zone {me.get('time_zone', '?')}"  # type: ignore[attr-defined]
