@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from definitions.model import Grain, Segment, trailing_days
+from definitions.model import Grain, Segment
 
 Days = NDArray[np.int64]
 Places = NDArray[np.int64]
@@ -166,12 +166,6 @@ def only(values: pa.Table, metrics: Iterable[str]) -> pa.Table:
     """The rows of the named metrics."""
     wanted = pa.array(sorted(set(metrics)), pa.string())
     return values.filter(pc.is_in(values.column("metric").cast(pa.string()), value_set=wanted))
-
-
-def is_longer_than_week(grain: str) -> bool:
-    """Whether a period of this grain lasts longer than seven days."""
-    days = trailing_days(grain)
-    return days > 7 if days is not None else Grain(grain).rank > Grain.WEEK.rank
 
 
 def _days(values: pa.Table, name: str) -> Days:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from definitions.calendars import periods
-from definitions.model import Calendar, Grain, KeyResult, Metric, Segment, trailing_days
-from pipelines.okr.frame import is_longer_than_week
+from definitions.model import Calendar, Cumulative, Grain, KeyResult, Metric, Segment, trailing_days
 from pipelines.okr.series import PROVISIONAL, Observation, SeriesBook
 from pipelines.scoring.control import Period, PeriodState
 
@@ -77,7 +76,7 @@ def current_value(series: Sequence[Observation], metric: Metric, grain: str, win
     is_live = metric.aggregation == "last" or spans_cycle(grain, window)
     started = [row for row in series if row.start <= window.as_of]
     usable = [row for row in started if row.end <= window.as_of or is_live]
-    if spans_cycle(grain, window):
+    if spans_cycle(grain, window) or _restarts(metric):
         usable = [row for row in usable if row.end >= window.start]
     for row in reversed(usable[-LOOK_BACK:]):
         if row.value is not None:
@@ -96,22 +95,21 @@ def chart_points(
 ) -> tuple[Point, ...]:
     """Values over the cycle, about one a week: what a progress chart shows and a forecast is made from.
 
-    Longer periods are read weekly where the metric is no sum; a value read to date is built up day by day or week
-    by week. Points before the cycle are kept, they tell a forecast where the metric comes from.
+    Days, months and quarters are read weekly where the metric is no sum; a value read to date is built up day by day
+    or week by week. Points before the cycle are kept, they tell a forecast where the metric comes from, except of a
+    running total that starts anew.
     """
     if spans_cycle(grain, window):
         return _to_date(book, metric, segment, window)
     at = grain
-    is_sum = metric.aggregation == "sum"
-    if (
-        (grain == Grain.DAY or is_longer_than_week(grain))
-        and not is_sum
-        and book.has(metric.name, Grain.WEEK, segment)
-    ):
+    is_own = grain == Grain.WEEK or trailing_days(grain) is not None or metric.aggregation == "sum"
+    if not is_own and book.has(metric.name, Grain.WEEK, segment):
         at = Grain.WEEK
     rows = [
         row for row in book.of(metric.name, at, segment) if row.end <= window.as_of and row.value is not None
     ]
+    if _restarts(metric):
+        rows = [row for row in rows if row.start >= window.start]
     if _step(at) < 7:
         rows = _weekly(rows)
     return tuple(Point(row.end, row.value, row.is_final) for row in rows if row.value is not None)
@@ -141,6 +139,11 @@ def steps_in_cycle(calendar: Calendar, grain: str, window: Window) -> int:
     if trailing_days(grain) is not None:
         return max(1, window.length // 7)
     return max(1, sum(p.last_day <= window.end for p in periods(calendar, grain, window.start, window.end)))
+
+
+def _restarts(metric: Metric) -> bool:
+    """Whether the metric is a total that begins anew with each period, such as bookings of the quarter to date."""
+    return isinstance(metric.formula, Cumulative) and metric.formula.grain_to_date is not None
 
 
 def _step(grain: str) -> int:

@@ -10,7 +10,19 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from definitions.model import Band, Baseline, Curve, Guardrail, KeyResult, Metric, Milestone, Revision
+from definitions.model import (
+    Aggregation,
+    Band,
+    Baseline,
+    Cumulative,
+    Curve,
+    Guardrail,
+    KeyResult,
+    Measure,
+    Metric,
+    Milestone,
+    Revision,
+)
 from pipelines.okr.assemble import ScoredCycle, score_cycle, score_cycles
 from pipelines.publishing.records import KeyResultScoreRow
 from pipelines.scoring.cadence import Due
@@ -142,6 +154,24 @@ def test_a_ratio_to_date_is_added_up_before_it_is_divided() -> None:
     )
 
     assert [point.value for point in scored(goal, values, rate).charts[0].actual][-1] == 0.875
+
+
+def test_a_running_total_that_starts_anew_is_read_from_the_start_of_the_cycle() -> None:
+    total = Cumulative(Measure("s", Aggregation.SUM), grain_to_date="quarter")
+    bookings = replace(metric("bookings", "last"), formula=total)
+    before, after = date(2026, 9, 30), date(2026, 10, 31)
+    values = frame(
+        series("bookings", "day", before, *range(1000, 1092)),
+        series("bookings", "day", after, *range(10, 320, 10)),
+    )
+    goal = key_result("kr1", metric="bookings", target=900, grain="day", baseline=Baseline(0, before))
+    found = scored(goal, values, bookings, as_of=after)
+
+    assert found.key_results[0].current_value == 310
+    assert [point.value for point in found.charts[0].actual] == [30, 100, 170, 240, 310]
+    assert found.key_results[0].forecast_value == 920
+    last_quarter = frame(series("bookings", "day", before, 1091))
+    assert row(goal, last_quarter, bookings, as_of=date(2026, 10, 1)).current_value is None
 
 
 def test_a_key_result_may_be_about_one_segment() -> None:
