@@ -94,6 +94,26 @@ def score_cycles(
     )
 
 
+def score_history(
+    catalogue: Catalogue,
+    cycle: Cycle,
+    values: pa.Table,
+    through: date,
+    *,
+    check_ins: Iterable[CheckIn] = (),
+    every: int = 1,
+) -> tuple[ScoredCycle, ...]:
+    """Snapshots of a cycle for each day (or each `every` days) up to `through`, as far as can be known today.
+
+    For a cycle that began before anything was published, so that its charts and its weekly and monthly views have a
+    past. Values are those known now; check-ins count from the day they were about.
+    """
+    book, said = SeriesBook(values, _metrics(cycle)), tuple(check_ins)
+    last = min(through, cycle.end)
+    days = [cycle.start + timedelta(day) for day in range(0, (last - cycle.start).days + 1, every)]
+    return tuple(score_cycle(catalogue, cycle, values, day, check_ins=said, book=book) for day in days)
+
+
 def score_cycle(
     catalogue: Catalogue,
     cycle: Cycle,
@@ -103,17 +123,18 @@ def score_cycle(
     check_ins: Iterable[CheckIn] = (),
     dues: Iterable[Due] = (),
     signals: Iterable[Signal] = (),
+    book: SeriesBook | None = None,
 ) -> ScoredCycle:
     """Score one cycle as of the end of a day; a closed cycle as of its last day, for good (`is_final`).
 
     `values` is the KPI value frame. `check_ins` are all that were recorded, for any cycle; those after `as_of` are
     not seen, so that a past day comes out as it was. `dues` are the published ones, with the nudges sent. `signals`
-    about a metric become flags of the key results that move it while the cycle runs.
+    about a metric become flags of the key results that move it while the cycle runs. `book` is the frame as read
+    before, for scoring many days.
     """
     is_final = cycle.state == "closed"
     as_of = cycle.end if is_final else min(as_of, cycle.end)
-    metrics = {kr.metric for o in cycle.objectives for kr in o.key_results if kr.metric is not None}
-    book = SeriesBook(values, metrics)
+    book = book or SeriesBook(values, _metrics(cycle))
     seen = [item for item in check_ins if item.on <= as_of]
     said: dict[str, tuple[CheckIn, ...]] = {}
     for item in current(seen):
@@ -151,6 +172,11 @@ def score_cycle(
             for due in asked
         ),
     )
+
+
+def _metrics(cycle: Cycle) -> set[str]:
+    """Metrics that the cycle's key results move."""
+    return {kr.metric for o in cycle.objectives for kr in o.key_results if kr.metric is not None}
 
 
 # ── one key result ──────────────────────────────────────────────────────────────────────────────────────────

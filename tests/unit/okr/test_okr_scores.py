@@ -23,7 +23,7 @@ from definitions.model import (
     Milestone,
     Revision,
 )
-from pipelines.okr.assemble import ScoredCycle, score_cycle, score_cycles
+from pipelines.okr.assemble import ScoredCycle, score_cycle, score_cycles, score_history
 from pipelines.publishing.records import KeyResultScoreRow
 from pipelines.scoring.cadence import Due
 from pipelines.scoring.checkin import CheckIn
@@ -496,6 +496,18 @@ def test_it_runs_with_kpis_only_and_with_objectives_only() -> None:
     assert score_cycles(catalogue([NPS]), frame(NPS_WEEKS), MID) == ()
     only_goals = scored(KR, None, NPS)
     assert only_goals.key_results[0].score_band == "no_data"
+
+
+def test_a_cycle_that_began_unseen_has_a_past_afterwards() -> None:
+    goals = cycle(objective("o1", KR))
+    known = catalogue([NPS], goals)
+    past = score_history(known, goals, frame(NPS_WEEKS), MID, check_ins=[said("kr1")], every=7)
+
+    assert [one.as_of for one in past] == [Q4[0] + timedelta(7 * week) for week in range(7)]
+    assert past[-1] == score_cycle(
+        known, goals, frame(NPS_WEEKS), date(2026, 11, 12), check_ins=[said("kr1")]
+    )
+    assert [one.key_results[0].current_value for one in past[-3:]] == [49, 50, 50]
 
 
 def test_the_same_input_gives_the_same_rows() -> None:
