@@ -61,13 +61,14 @@ class ConversationRecords:
     def __init__(self, company: Company) -> None:
         self.company = company
         self._by_hand: dict[int, list[_Part]] = {}
+        self._accounts = identity.account_ids(company.conversations.account)
 
     def draw(self, versions: Ints, updated: Ints) -> list[Record]:
         """Conversations (without parts) at versions of the log."""
         data, log = self.company.conversations, self.company.conversations.log
         record = log.record[versions]
         state = {name: column[versions].tolist() for name, column in log.state.items()}
-        accounts = identity.account_ids(data.account[record]).tolist()
+        accounts = self._accounts[record].tolist()
         found = []
         for i, number in enumerate(record.tolist()):
             created = int(data.created[number]) // SECOND
@@ -161,16 +162,18 @@ class ConversationRecords:
         seen = slice(low, low + state["parts"][i])
         kinds, at = parts.kind[seen], parts.at[seen]
 
-        def edge(which: tuple[int, ...], last: bool) -> int | None:
-            hit = np.flatnonzero(np.isin(kinds, which))
-            return int(at[hit[-1 if last else 0]]) // SECOND if hit.size else None
-
-        first_close, first_assignment = edge((CLOSE,), False), edge((ASSIGNMENT,), False)
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        for kind, moment in zip(kinds.tolist(), at.tolist(), strict=True):
+            first.setdefault(kind, moment // SECOND)
+            last[kind] = moment // SECOND
+        first_close, first_assignment = first.get(CLOSE), first.get(ASSIGNMENT)
         first_reply, last_close = (
             seconds_or_none(state["first_reply"][i]),
             seconds_or_none(state["last_close"][i]),
         )
-        last_reply = edge((ADMIN_COMMENT,), True)
+        last_reply = last.get(ADMIN_COMMENT)
+        from_contact = max(last.get(USER_COMMENT, created), last.get(REOPEN, created))
         return {
             "type": "conversation_statistics",
             "time_to_assignment": None if first_assignment is None else first_assignment - created,
@@ -182,9 +185,9 @@ class ConversationRecords:
             "first_assignment_at": first_assignment,
             "first_admin_reply_at": first_reply,
             "first_close_at": first_close,
-            "last_assignment_at": edge((ASSIGNMENT,), True),
+            "last_assignment_at": last.get(ASSIGNMENT),
             "last_assignment_admin_reply_at": last_reply,
-            "last_contact_reply_at": edge((USER_COMMENT, REOPEN), True) or created,
+            "last_contact_reply_at": from_contact,
             "last_admin_reply_at": last_reply,
             "last_close_at": last_close,
             "last_closed_by_id": str(identity.AGENT_BASE + self._agent(number)) if last_close else None,

@@ -276,6 +276,14 @@ class Linear(Fake):
         self.served("issue")
         return _connection(records, ends, more=more, before=start > 0, fallback=given.get("after"))
 
+    def render(self, shelf: str, hits: Hits) -> list[Record]:
+        """An issue that was deleted by hand is in the trash, as those of the company's log are."""
+        records = super().render(shelf, hits)
+        for record, gone, at in zip(records, hits.gone.tolist(), hits.updated.tolist(), strict=True):
+            if gone and not record.get("trashed"):
+                record |= {"trashed": True, "archivedAt": iso(at)}
+        return records
+
     def _drawn(self, hits: Hits) -> list[tuple[int, Record]]:
         return list(zip(hits.number.tolist(), self.render("issue", hits), strict=True))
 
