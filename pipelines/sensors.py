@@ -1,7 +1,5 @@
 """What reacts by itself: the outbox of alerts is drained, and a run that fails becomes an alert."""
 
-from __future__ import annotations
-
 import os
 
 import dagster as dg

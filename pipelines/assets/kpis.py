@@ -1,7 +1,5 @@
 """KPI assets: every metric is an asset of its own, computed in batches over shared scans."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is made of the values: key results, anomalies, the publication, the report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

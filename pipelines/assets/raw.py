@@ -1,7 +1,5 @@
 """Raw assets: one per stream of each configured source instance, pulled by one operation per instance."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

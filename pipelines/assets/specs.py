@@ -3,6 +3,7 @@ from the catalogue; nothing here runs."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -168,6 +169,9 @@ def _link(file: str, line: int, catalogue: Catalogue) -> dict[str, Any]:
     """Metadata that opens the YAML line from Dagster's UI."""
     if not file:
         return {}
-    path = catalogue.root / file
-    reference = dg.LocalFileCodeReference(file_path=str(path), line_number=max(line, 1), label=f"{file}:{line}")
-    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
+    path = str(catalogue.root / file)
+    with warnings.catch_warnings():
+        # Code references are beta in this release of Dagster; without them the UI only loses the link.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        reference = dg.LocalFileCodeReference(file_path=path, line_number=max(line, 1), label=f"{file}:{line}")
+        return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}

@@ -1,7 +1,5 @@
 """Staging assets: typed rows from the raw store, folded into the neutral tables, then checked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -57,7 +57,8 @@ def build_staging(
     """Rebuild the neutral tables of `catalogue` from typed tables; deterministic in what those hold.
 
     A table that no model feeds is left as an empty table of the declared columns, so that every query
-    has something to read. With `only`, just those tables (and nothing that depends on them) are rebuilt.
+    has something to read. With `only`, just those tables (and nothing that depends on them) are rebuilt. Returns
+    them in the order of building, inputs first.
     """
     wanted = neutral_tables(catalogue)
     chosen = set(wanted) if only is None else set(only)
@@ -79,7 +80,7 @@ def build_staging(
                 systems=_systems(used, built),
                 inputs=tuple(sorted({name for model in used for name in model.inputs})),
             )
-    return [built[table] for table in sorted(built)]
+    return list(built.values())
 
 
 def _systems(models: Sequence[Model], built: Mapping[str, StagedTable]) -> tuple[str, ...]:
