@@ -18,7 +18,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export GX_ANALYTICS_ENABLED := false
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo dev real test lint types docs clean bench
+.PHONY: help setup demo next-day dev real test lint types docs clean bench
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -41,6 +41,9 @@ setup: $(STAMP) ## create the private virtual environment
 
 demo: $(STAMP) ## run the main job on the embedded sandbox company and show what was published
 	@$(BIN)/vitals demo
+
+next-day: $(STAMP) ## the demo again, then a day passes and only what changed is read
+	@$(BIN)/vitals demo --next-day
 
 dev: $(STAMP) ## open Dagster's UI (http://127.0.0.1:3000) on the demo's instance, with the sandbox running
 	@$(BIN)/vitals dev

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ import dagster as dg
 from dagster import DagsterEvent
 
 from pipelines.definitions import build_definitions
+from pipelines.failures import failure_message
 from pipelines.installation import Installation
 from pipelines.jobs import DAILY
+from quality.runner import preload
 
 INSTANCE_SETTINGS = """\
 # One instance for the command line and the UI. What it costs and why: docs/decisions/orchestration.md
@@ -116,6 +119,8 @@ def run_job(
             watch(news)
 
     instance.add_event_listener(run_id, listen)
+    # While the first steps wait for vendors, the slowest import of the later ones is made.
+    threading.Thread(target=preload, name="preload", daemon=True).start()
     result = chosen.execute_in_process(
         instance=instance,
         run_id=run_id,
@@ -145,17 +150,7 @@ def _news(event: DagsterEvent) -> StepNews | None:
     if event.is_step_success:
         return StepNews("ended", step)
     if event.is_step_failure:
-        error = event.step_failure_data.error
-        message = event.step_failure_data.user_failure_data
-        text = (message.description if message else None) or (_deepest(error) if error else "failed")
-        return StepNews("failed", step, text or "failed")
+        return StepNews("failed", step, failure_message(event))
     if event.is_step_materialization and event.asset_key:
         return StepNews("made", step, asset=event.asset_key.to_user_string())
     return None
-
-
-def _deepest(error: object) -> str:
-    """The message of the innermost cause: what a person can act on, without Dagster's wrapping."""
-    while getattr(error, "cause", None) is not None:
-        error = error.cause  # type: ignore[attr-defined]
-    return str(getattr(error, "message", error)).strip()

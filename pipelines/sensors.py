@@ -4,6 +4,7 @@ import os
 
 import dagster as dg
 
+from pipelines.failures import failure_message
 from pipelines.installation import Installation
 from pipelines.jobs import DAILY, RECOMPUTE
 
@@ -21,7 +22,9 @@ def build_sensors() -> list[dg.SensorDefinition]:
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Sends what waits in the outbox, within a time budget; a channel that is down is tried again later.",
 )
-def deliver_alerts(context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]) -> dg.SkipReason:
+def deliver_alerts(
+    context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
+) -> dg.SkipReason:
     from pipelines.steps.alerts import deliver
 
     report = deliver(installation, os.environ, DRAIN_SECONDS)
@@ -43,9 +46,9 @@ def run_failed(context: dg.RunFailureSensorContext, installation: dg.ResourcePar
     run = context.dagster_run
     if run.job_name not in (DAILY, RECOMPUTE):
         return
-    messages = [
-        event.event_specific_data.error.message
-        for event in context.get_step_failure_events()
-        if getattr(event.event_specific_data, "error", None)
-    ]
-    raise_run_failed(installation, run.job_name, run.run_id, messages[0] if messages else context.failure_event.message)
+    failures = context.get_step_failure_events()
+    messages = [failure_message(event) for event in failures]
+    pulls = {f"pull_{source.name}": source.system for source in installation.sources}
+    systems = tuple(sorted({pulls[event.step_key] for event in failures if event.step_key in pulls}))
+    message = messages[0] if messages else context.failure_event.message or "the run failed"
+    raise_run_failed(installation, run.job_name, run.run_id, message, systems)

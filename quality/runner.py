@@ -45,6 +45,15 @@ class Verdict:
     failing: tuple[Mapping[str, object], ...] = ()
 
 
+def preload() -> None:
+    """Import Great Expectations now, so that the first check does not wait for it.
+
+    The import costs seconds of CPU; a run calls this in a thread while it waits for vendors.
+    """
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations  # noqa: F401
+
+
 class Judge:
     """``Judge().numbers("crm.accounts", [Measured("key.unique", 0, 0, 0)])`` → ``[Verdict(passed=True)]``.
 

@@ -7,7 +7,8 @@ import dagster as dg
 
 from connectors.errors import ConnectorError
 from pipelines.assets.specs import raw_key, raw_spec
-from pipelines.steps.extract import Pulled, SourceInstance, extract
+from pipelines.steps.extract import Pulled, extract
+from pipelines.steps.sources import SourceInstance
 from pipelines.workspace import Workspace
 
 
@@ -18,7 +19,9 @@ def raw_assets(sources: tuple[SourceInstance, ...]) -> list[dg.AssetsDefinition]
 
 
 def _raw_asset(source: SourceInstance) -> dg.AssetsDefinition:
-    specs = [raw_spec(source.name, source.system, stream.name, stream.description) for stream in source.streams]
+    specs = [
+        raw_spec(source.name, source.system, stream.name, stream.description) for stream in source.streams
+    ]
 
     @dg.multi_asset(
         name=f"pull_{source.name}",

@@ -79,7 +79,8 @@ def staging_specs(
             deps=sorted(inputs.get(table, set())),
             group_name=f"staging_{table.split('.')[0]}",
             owners=_owners(catalogue, source.owner),
-            description=source.description or f"Rows of {table} in neutral words, whatever vendor they are from.",
+            description=source.description
+            or f"Rows of {table} in neutral words, whatever vendor they are from.",
             kinds={"duckdb", "table"},
             tags={"vitals/layer": "staging"},
             metadata={
@@ -173,5 +174,7 @@ def _link(file: str, line: int, catalogue: Catalogue) -> dict[str, Any]:
     with warnings.catch_warnings():
         # Code references are beta in this release of Dagster; without them the UI only loses the link.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        reference = dg.LocalFileCodeReference(file_path=path, line_number=max(line, 1), label=f"{file}:{line}")
+        reference = dg.LocalFileCodeReference(
+            file_path=path, line_number=max(line, 1), label=f"{file}:{line}"
+        )
         return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}

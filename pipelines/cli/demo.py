@@ -31,10 +31,10 @@ def demo(
     home: Annotated[Path, typer.Option(envvar="VITALS_HOME", help="Folder of everything.")] = Path(".vitals"),
     scale: Annotated[float, typer.Option(help="Size of the company; 1 is about 100,000 records.")] = 1.0,
     fresh: Annotated[bool, typer.Option(help="Begin with an empty home.")] = True,
-    next_day: Annotated[bool, typer.Option(help="Let a day pass and run again.")] = True,
+    next_day: Annotated[bool, typer.Option(help="Let a day pass and run again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was measured as JSON.")] = False,
 ) -> None:
-    """Run the main job on the embedded sandbox company: source systems on loopback, published tables, report, alerts."""
+    """Run the main job on the embedded sandbox company: sources on loopback, published tables, report, alerts."""
     import shutil
 
     from pipelines.cli.run import watched
@@ -51,21 +51,28 @@ def demo(
         (home / "warehouse.duckdb").unlink(missing_ok=True)
     measured: dict[str, Any] = {}
     began = time.monotonic()
-    console.print("[bold]▸ Starting the sandbox company[/bold]: Salesforce, Jira and Intercom on loopback, file exports")
+    console.print(
+        "[bold]▸ Starting the sandbox company[/bold]: Salesforce, Jira and Intercom on loopback, file exports"
+    )
     with ExitStack() as stack:
         running = stack.enter_context(sandbox_installation(home, scale=scale))
         console.print(f"  its clock says {running.sandbox.clock():%A, %d %B %Y}; its home is {home}")
         instance = stack.enter_context(dagster_instance(home))
-        console.print("[bold]▸ The main job[/bold]: pull, load, check, compute, score, detect, publish, report")
+        console.print(
+            "[bold]▸ The main job[/bold]: pull, load, check, compute, score, detect, publish, report"
+        )
         outcome = watched(running.load(), instance, quiet=as_json)
         measured["first_run_seconds"] = round(outcome.seconds, 1)
         if not outcome.succeeded:
             raise typer.Exit(Exit.RUN_FAILED)
+        console.print("[bold]▸ Alerts[/bold]: the outbox is drained to a webhook and a mail sink on loopback")
         report = deliver(running.load(), os.environ, 30.0)
         told = (len(running.webhook.kept), len(running.mail.kept))
         if next_day:
             running.sandbox.advance(days=1)
-            console.print(f"[bold]▸ A day passes[/bold]: {running.sandbox.clock():%A, %d %B %Y}; only what changed is read")
+            console.print(
+                f"[bold]▸ A day passes[/bold]: {running.sandbox.clock():%A, %d %B %Y}; only what changed is read"
+            )
             second = watched(running.load(), instance, quiet=as_json)
             measured["second_run_seconds"] = round(second.seconds, 1)
             if not second.succeeded:
@@ -85,6 +92,8 @@ def demo(
     console.print(f"  report      {home / 'report' / 'index.html'}")
     console.print(f"  tables      sqlite3 {home / 'reporting.db'} 'SELECT * FROM kpi_latest'")
     console.print("  Dagster     make dev")
+    if not next_day:
+        console.print("  a day later make next-day")
 
 
 def _tell(running: Any, told: tuple[int, int], sent: int, next_day: bool) -> None:
@@ -140,7 +149,18 @@ def dev(
         clock.write_text(running.sandbox.clock().isoformat(), encoding="utf-8")
         console.print(f"Dagster on http://127.0.0.1:{port} (stop with Ctrl-C)")
         done = subprocess.run(
-            [sys.executable, "-m", "dagster", "dev", "-m", "pipelines.definitions", "-h", "127.0.0.1", "-p", str(port)],
+            [
+                sys.executable,
+                "-m",
+                "dagster",
+                "dev",
+                "-m",
+                "pipelines.definitions",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(port),
+            ],
             env={**os.environ, "VITALS_NOW": f"file:{clock}"},
             check=False,
         )

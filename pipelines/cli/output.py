@@ -28,7 +28,11 @@ class Exit(IntEnum):
 
 
 def show(
-    rows: Sequence[Mapping[str, Any]], *, title: str = "", as_json: bool = False, empty: str = "nothing to show"
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    title: str = "",
+    as_json: bool = False,
+    empty: str = "nothing to show",
 ) -> None:
     """Print rows as a table, or as JSON lines' array for programs."""
     if as_json:

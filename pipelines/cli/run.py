@@ -77,9 +77,7 @@ def watched(
             elif news.step in running:
                 mark = "[green]✓[/green]" if news.kind == "ended" else "[red]✗[/red]"
                 count = f": {made[news.step]} assets" if news.step in made else ""
-                progress.update(
-                    running[news.step], completed=1, description=f"{mark} {news.step}{count}"
-                )
+                progress.update(running[news.step], completed=1, description=f"{mark} {news.step}{count}")
 
         outcome = run_job(installation, instance, job=job, assets=assets, watch=watch)
     for step, message in outcome.failures:

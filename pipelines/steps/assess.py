@@ -56,8 +56,7 @@ def last_complete_day(installation: Installation) -> date:
 def computed_values(installation: Installation, warehouse: Warehouse) -> pa.Table:
     """The values of every metric that is still in the dictionary, in a fixed order."""
     values = warehouse.query(
-        f"SELECT * FROM {VALUES}"
-        " ORDER BY metric, grain, segment_dimension, segment_value, period_start"
+        f"SELECT * FROM {VALUES} ORDER BY metric, grain, segment_dimension, segment_value, period_start"
     )
     known = pa.array(sorted(installation.catalogue.metrics), pa.string())
     return values.filter(pc.is_in(values.column("metric"), value_set=known))

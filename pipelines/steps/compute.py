@@ -55,7 +55,9 @@ def compute(
     for batch in compile_catalogue(catalogue, metrics=names, end=last_day):
         values = warehouse.query(batch.sql(warehouse.dialect))
         frames.append(apply_states(values, catalogue, as_of=now, end=last_day, metrics=batch.metrics))
-        log(f"{batch.name}: {len(batch.metrics)} metrics in {len(batch.scans)} scans, {values.num_rows} values")
+        log(
+            f"{batch.name}: {len(batch.metrics)} metrics in {len(batch.scans)} scans, {values.num_rows} values"
+        )
     frame = pa.concat_tables(frames).cast(FRAME)
     _replace(warehouse, frame, names)
     for name in names:

@@ -65,9 +65,17 @@ def extract(
                 continue
             began = workspace.now()
             try:
-                connection = connection or connect(source.config, system_of(source.config), runtime, LoadSettings())
+                connection = connection or connect(
+                    source.config, system_of(source.config), runtime, LoadSettings()
+                )
                 result = sync_stream(
-                    source.config, stream.name, store, state, workspace.clock, runtime=runtime, connection=connection
+                    source.config,
+                    stream.name,
+                    store,
+                    state,
+                    workspace.clock,
+                    runtime=runtime,
+                    connection=connection,
                 )
             except ConnectorError as error:
                 note_failure(workspace.home, source.name, source.system, stream.name, began, str(error))
@@ -94,9 +102,14 @@ def _raise(source: str, failures: Sequence[tuple[str, ConnectorError]]) -> None:
 
 def _told(source: str, result: LoadResult) -> str:
     notes = "; ".join((*result.warnings, *result.failed_checks))
-    return f"{source}/{result.stream}: {result.rows} rows in {result.pages} pages{'; ' + notes if notes else ''}"
+    return (
+        f"{source}/{result.stream}: {result.rows} rows in {result.pages} pages{'; ' + notes if notes else ''}"
+    )
 
 
 def _facts(result: LoadResult) -> dict[str, Any]:
     facts = {name: value for name, value in result.metadata().items() if name != "rows"}
-    return {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in facts.items()}
+    return {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in facts.items()
+    }

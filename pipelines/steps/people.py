@@ -9,14 +9,14 @@ from sqlalchemy import func, select
 
 from definitions.model import Catalogue
 from pipelines.installation import Installation
-from pipelines.publishing import open_reporting, reading
+from pipelines.publishing import reading
 from pipelines.publishing.check_ins import DatabaseCheckIns
-from pipelines.publishing.migrations import upgrade
 from pipelines.publishing.records import CheckInDueRow
 from pipelines.publishing.schema import publish_batch
 from pipelines.scoring.cadence import Audience, Due, DueState, Message, decide_nudges, due_dates
 from pipelines.scoring.checkin import CheckIn
 from pipelines.steps.assess import last_complete_day
+from pipelines.steps.reporting import reporting
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,12 @@ def said(installation: Installation) -> Voices:
     Before anything was ever published nobody could check in, so due days that have passed by then are waived:
     a company that begins in the middle of a quarter is not greeted with a pile of reminders.
     """
-    engine = open_reporting(installation.workspace.reporting_url)
-    try:
-        upgrade(engine)
+    with reporting(installation) as engine:
         store = DatabaseCheckIns(engine, installation.workspace.clock)
         with reading(engine) as connection:
             batches = connection.execute(select(func.count()).select_from(publish_batch)).scalar_one()
         dues = store.dues() if batches else _waived(installation)
         return Voices(store.check_ins(), dues, store.frozen_cycles())
-    finally:
-        engine.dispose()
 
 
 def _waived(installation: Installation) -> tuple[Due, ...]:
@@ -70,13 +66,15 @@ def nudges(
     """Today's reminders, and the due rows with the rungs they climbed."""
     catalogue, now = installation.catalogue, installation.workspace.now()
     rows = [
-        Due(row.key_result_key, row.due_date, DueState(row.state), row.nudges_sent, row.last_nudge_at) for row in dues
+        Due(row.key_result_key, row.due_date, DueState(row.state), row.nudges_sent, row.last_nudge_at)
+        for row in dues
     ]
     messages, climbed = decide_nudges(
         rows, _audiences(catalogue), now, last_complete_day(installation), settings=catalogue.settings.scoring
     )
     return messages, tuple(
-        CheckInDueRow(due.key_result, due.due, str(due.state), due.nudges_sent, due.last_nudge_at) for due in climbed
+        CheckInDueRow(due.key_result, due.due, str(due.state), due.nudges_sent, due.last_nudge_at)
+        for due in climbed
     )
 
 

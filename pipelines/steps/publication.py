@@ -6,6 +6,7 @@ import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -13,26 +14,27 @@ import pyarrow.compute as pc
 from sqlalchemy import Engine
 
 from pipelines import handover
-from pipelines.alerts.raising import to_publish
+from pipelines.alerts.raising import raise_now, to_publish
 from pipelines.alerts.sources import (
     Found,
     anomalies,
+    check_ins,
     check_ins_due,
     definitions_changed,
     failed_checks,
     key_results,
     late,
     places,
+    published,
     red_lines,
+    run_succeeded,
 )
 from pipelines.alerts.sources.series import series_of
 from pipelines.installation import Installation
-from pipelines.publishing import BlockedMetric, Publication, PublishResult, Staged, open_reporting, publish
+from pipelines.publishing import BlockedMetric, Publication, PublishResult, Staged, publish
 from pipelines.publishing.dictionary import dictionary_rows
 from pipelines.publishing.errors import PublicationRefused
-from pipelines.publishing.migrations import upgrade
 from pipelines.publishing.records import (
-    AlertRow,
     AnomalyRow,
     CheckInDueRow,
     ContributionRow,
@@ -44,9 +46,12 @@ from pipelines.publishing.records import (
 )
 from pipelines.steps import detect, score, stage
 from pipelines.steps.assess import coloured_values, keep_as_good, last_complete_day, value_checks
-from pipelines.steps.people import nudges
+from pipelines.steps.people import nudges, said
+from pipelines.steps.reporting import reporting
 from pipelines.warehouse import Warehouse
 from quality import CheckResult, GateDecision, decide, run_published_checks
+
+DAILY = "daily"
 
 
 @dataclass(frozen=True)
@@ -73,24 +78,29 @@ class Published:
         }
 
 
-def publish_run(installation: Installation, warehouse: Warehouse, *, run_id: str) -> Published:
+def publish_run(
+    installation: Installation, warehouse: Warehouse, *, run_id: str, job: str = DAILY
+) -> Published:
     """Publish what the steps before left in the warehouse.
 
     The decision what may be published is read from the check results themselves, not from the orchestrator, so it
-    holds as well when a person publishes by hand.
+    holds as well when a person publishes by hand. When the gate holds everything, the alerts about what is wrong
+    are raised all the same.
 
     Raises:
         PublicationRefused: the gate holds the whole publication; readers keep the last one.
         DatabaseUnavailable: the reporting database cannot be written; names it.
     """
+    catalogue, now = installation.catalogue, installation.workspace.now()
     checks = (*stage.staging_checks(warehouse), *value_checks(warehouse))
-    decision = decide(checks, installation.catalogue)
-    engine = open_reporting(installation.workspace.reporting_url)
-    try:
-        upgrade(engine)
+    decision = decide(checks, catalogue)
+    with reporting(installation) as engine:
         if not decision.publish:
-            raise PublicationRefused("the gate", "; ".join(decision.reasons[:3]), "mend the data, then run again")
-        publication, found = _publication(installation, warehouse, engine, checks, decision, run_id)
+            raise_now(engine, _troubles(installation, warehouse, checks), catalogue, now)
+            raise PublicationRefused(
+                "the gate", "; ".join(decision.reasons[:3]), "mend the data, then run again"
+            )
+        publication = _publication(installation, warehouse, engine, checks, decision, run_id)
         result = publish(
             engine,
             publication,
@@ -98,10 +108,22 @@ def publish_run(installation: Installation, warehouse: Warehouse, *, run_id: str
             run_id=run_id,
             audits=(_computed_equals_staged(installation, warehouse, decision),),
         )
-    finally:
-        engine.dispose()
+        changed = result.tables["kpi_value"].inserted if "kpi_value" in result.tables else 0
+        told = published(
+            publication.publication_id, publication.data_through, changed, now, places(catalogue)
+        )
+        raise_now(engine, told + run_succeeded(job), catalogue, now)
     keep_as_good(warehouse)
-    return Published(result, decision, len(found))
+    return Published(result, decision, len(publication.alerts))
+
+
+def _troubles(installation: Installation, warehouse: Warehouse, checks: Iterable[CheckResult]) -> Found:
+    """What is wrong with the data: failed checks and late sources."""
+    catalogue, where = installation.catalogue, places(installation.catalogue)
+    fresh = handover.take(warehouse, stage.FRESHNESS, FreshnessRow)
+    return failed_checks([quality_row(check) for check in checks], catalogue, where) + late(
+        fresh, catalogue, where
+    )
 
 
 def _publication(
@@ -111,9 +133,9 @@ def _publication(
     checks: Iterable[CheckResult],
     decision: GateDecision,
     run_id: str,
-) -> tuple[Publication, tuple[AlertRow, ...]]:
+) -> Publication:
     catalogue, now = installation.catalogue, installation.workspace.now()
-    take: Callable[[str, type[Any]], tuple[Any, ...]] = lambda name, kind: handover.take(warehouse, name, kind)  # noqa: E731
+    take = partial(handover.take, warehouse)
     values = coloured_values(warehouse)
     flags = take(detect.ANOMALIES, AnomalyRow)
     coverage = detect.coverage(warehouse)
@@ -127,36 +149,33 @@ def _publication(
         anomalies(flags, coverage, catalogue, where, charts)
         + red_lines(values, catalogue, where, charts)
         + key_results(scores, catalogue, where)
-        + failed_checks(results, catalogue, where)
-        + late(fresh, catalogue, where)
+        + _troubles(installation, warehouse, checks)
         + check_ins_due(messages, catalogue, where)
+        + check_ins(said(installation).check_ins, catalogue, where, now)
         + definitions_changed(catalogue, where, last_complete_day(installation))
     )
     alerts = to_publish(engine, found, catalogue, now)
     first, last = _days(values, now.date())
-    return (
-        Publication(
-            publication_id=run_id,
-            code_version=importlib.metadata.version("vitals"),
-            data_through=last_complete_day(installation),
-            dictionary=dictionary_rows(catalogue, installation.hashes, first=first, last=last),
-            values=values,
-            blocked=tuple(
-                BlockedMetric(metric, "; ".join(reasons[:2]))
-                for metric, reasons in sorted(decision.blocked.items())
-            ),
-            key_result_scores=scores,
-            objective_scores=take(score.OBJECTIVES, ObjectiveScoreRow),
-            contributions=take(score.CONTRIBUTIONS, ContributionRow),
-            anomalies=flags,
-            anomaly_coverage=coverage,
-            quality_results=results,
-            freshness=fresh,
-            check_ins_due=dues,
-            suggestions=take(score.SUGGESTIONS, SuggestionRow),
-            alerts=alerts,
+    return Publication(
+        publication_id=run_id,
+        code_version=importlib.metadata.version("vitals"),
+        data_through=last_complete_day(installation),
+        dictionary=dictionary_rows(catalogue, installation.hashes, first=first, last=last),
+        values=values,
+        blocked=tuple(
+            BlockedMetric(metric, "; ".join(reasons[:2]))
+            for metric, reasons in sorted(decision.blocked.items())
         ),
-        alerts,
+        key_result_scores=scores,
+        objective_scores=take(score.OBJECTIVES, ObjectiveScoreRow),
+        contributions=take(score.CONTRIBUTIONS, ContributionRow),
+        anomalies=flags,
+        anomaly_coverage=coverage,
+        quality_results=results,
+        freshness=fresh,
+        check_ins_due=dues,
+        suggestions=take(score.SUGGESTIONS, SuggestionRow),
+        alerts=alerts,
     )
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.installation import Installation
-from pipelines.publishing import open_reporting
 from pipelines.report.build import build_report
+from pipelines.steps.reporting import reporting
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,6 @@ class Built:
 
 def report(installation: Installation) -> Built:
     """Build the report into the installation's folder."""
-    engine = open_reporting(installation.workspace.reporting_url)
-    try:
+    with reporting(installation) as engine:
         result = build_report(engine, installation.workspace.report, installation.workspace.now())
-    finally:
-        engine.dispose()
     return Built(len(result.pages), installation.workspace.report / "index.html")

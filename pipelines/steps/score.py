@@ -44,15 +44,24 @@ def score(installation: Installation, warehouse: Warehouse) -> Scored:
     totals = values.filter(pc.equal(values["segment_dimension"], ""))
     voices = said(installation)
     cycles = score_cycles(
-        catalogue, _for_goals(installation, values, totals), as_of, check_ins=voices.check_ins, dues=voices.dues, frozen=voices.frozen
+        catalogue,
+        _for_goals(installation, values, totals),
+        as_of,
+        check_ins=voices.check_ins,
+        dues=voices.dues,
+        frozen=voices.frozen,
     )
     key_results = [row for cycle in cycles for row in cycle.key_results]
     objectives = [row for cycle in cycles for row in cycle.objectives]
     with warehouse.transaction():
         handover.leave(warehouse, KEY_RESULTS, KeyResultScoreRow, key_results)
         handover.leave(warehouse, OBJECTIVES, ObjectiveScoreRow, objectives)
-        handover.leave(warehouse, DUES, CheckInDueRow, [row for cycle in cycles for row in cycle.check_ins_due])
-        handover.leave(warehouse, CONTRIBUTIONS, ContributionRow, contribution_rows(catalogue, _coarse(values), as_of))
+        handover.leave(
+            warehouse, DUES, CheckInDueRow, [row for cycle in cycles for row in cycle.check_ins_due]
+        )
+        handover.leave(
+            warehouse, CONTRIBUTIONS, ContributionRow, contribution_rows(catalogue, _coarse(values), as_of)
+        )
         handover.leave(warehouse, SUGGESTIONS, SuggestionRow, suggestions(catalogue, _coarse(totals), as_of))
     bands = Counter(str(row.score_band) for row in key_results)
     return Scored(len(key_results), len(objectives), dict(sorted(bands.items())))

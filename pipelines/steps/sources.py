@@ -39,7 +39,9 @@ class SourceInstance:
         return StreamId(self.system, self.config.account, stream)
 
 
-def load_sources(workspace: Workspace, environment: Mapping[str, str] | None = None) -> tuple[SourceInstance, ...]:
+def load_sources(
+    workspace: Workspace, environment: Mapping[str, str] | None = None
+) -> tuple[SourceInstance, ...]:
     """The instances that the workspace's folder of sources describes; none where there is no such folder.
 
     Raises:

@@ -50,7 +50,9 @@ class Landed:
     def summary(self) -> str:
         """One line for the log."""
         broken = f", {self.quarantined} quarantined" if self.quarantined else ""
-        return f"{self.table}: {self.written} of {self.rows} rows new or changed in {self.loads} loads{broken}"
+        return (
+            f"{self.table}: {self.written} of {self.rows} rows new or changed in {self.loads} loads{broken}"
+        )
 
 
 def land(installation: Installation, warehouse: Warehouse) -> Iterator[Landed]:
@@ -147,7 +149,9 @@ def _row_counts(warehouse: Warehouse) -> dict[str, int] | None:
 
 
 def _note_row_counts(warehouse: Warehouse, tables: list[str]) -> None:
-    counts = [warehouse.query(f"SELECT count(*) AS n FROM {table}").column("n")[0].as_py() for table in tables]
-    warehouse.write(ROW_COUNTS, pa.table({"name": pa.array(tables, pa.string()), "rows": pa.array(counts, pa.int64())}))
-
-
+    counts = [
+        warehouse.query(f"SELECT count(*) AS n FROM {table}").column("n")[0].as_py() for table in tables
+    ]
+    warehouse.write(
+        ROW_COUNTS, pa.table({"name": pa.array(tables, pa.string()), "rows": pa.array(counts, pa.int64())})
+    )
