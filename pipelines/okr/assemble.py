@@ -140,6 +140,9 @@ def score_cycle(
     for item in current(seen):
         said[item.key_result] = (*said.get(item.key_result, ()), item)
     asked = _dues(catalogue, cycle, as_of, said, dues, is_final)
+    dues_of: dict[str, tuple[Due, ...]] = {}
+    for due in asked:
+        dues_of[due.key_result] = (*dues_of.get(due.key_result, ()), due)
     hints = set() if is_final else {(signal.metric, signal.kind) for signal in signals}
     rows: list[KeyResultScoreRow] = []
     charts: list[Chart] = []
@@ -154,8 +157,7 @@ def score_cycle(
                 check_ins=said.get(key_result.key, ()),
                 is_closing=is_final,
             )
-            own_dues = [due for due in asked if due.key_result == key_result.key]
-            row, chart = _score(subject, objective, own_dues, is_final)
+            row, chart = _score(subject, objective, dues_of.get(key_result.key, ()), is_final)
             flags = {kind for metric, kind in hints if metric == key_result.metric}
             row = replace(row, flags=tuple(sorted({*row.flags, *flags})))
             rows.append(row)

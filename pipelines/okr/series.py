@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +11,6 @@ import pyarrow as pa
 
 from definitions.model import Segment
 from pipelines.okr.frame import only, segment_of
-from pipelines.scoring.arithmetic import exact
 
 FINAL = "final"
 PROVISIONAL = "provisional"
@@ -102,7 +102,7 @@ def _read(values: pa.Table, metrics: Collection[str]) -> dict[SeriesKey, tuple[O
     for metric, grain, start, end, dimension, segment, value, state, *added in zip(
         *(columns[name] for name in _NEEDED), *(columns.get(name, absent) for name in _WELCOME), strict=True
     ):
-        known = None if exact(value) is None else float(value)
+        known = float(value) if value is not None and math.isfinite(value) else None
         row = Observation(start, end, known, state, *added)
         found.setdefault((metric, grain, segment_of(dimension, segment)), []).append(row)
     return {key: tuple(sorted(rows, key=lambda row: row.start)) for key, rows in found.items()}

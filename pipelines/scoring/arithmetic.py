@@ -31,7 +31,10 @@ def exact(value: Number | None) -> Fraction | None:
     if value is None:
         return None
     if isinstance(value, float):
-        return Fraction(format(value, ".15g")) if math.isfinite(value) else None
+        if not math.isfinite(value):
+            return None
+        is_whole = value.is_integer() and abs(value) < 1e15
+        return Fraction(int(value)) if is_whole else Fraction(Decimal(format(value, ".15g")))
     if isinstance(value, Decimal) and not value.is_finite():
         return None
     return Fraction(value)

@@ -91,8 +91,7 @@ def forecast(
     `lowest` and `highest` are values the metric cannot pass (a count is never negative). `method` overrides the
     choice.
     """
-    recent = [(day, value) for day, value in ((day, exact(v)) for day, v in points) if value is not None]
-    recent = recent[-settings.forecast_points_max :]
+    recent = _recent(points, settings.forecast_points_max)
     if len(recent) < settings.forecast_points_min or recent[-1][0] >= end:
         return None
     gaps = [(after - before).days for (before, _), (after, _) in pairwise(recent)]
@@ -204,6 +203,18 @@ def fit_line(
 
 _NO_NOISE = 1e-10
 """Sum of squares, in units of the points' range, below which points lie on a line."""
+
+
+def _recent(points: Sequence[tuple[date, Number]], count: int) -> list[tuple[date, Fraction]]:
+    """The last `count` known points, oldest first."""
+    found: list[tuple[date, Fraction]] = []
+    for day, value in reversed(points):
+        known = exact(value)
+        if known is not None:
+            found.append((day, known))
+        if len(found) == count:
+            break
+    return found[::-1]
 
 
 def _choose(line: LineFit, points: int, settings: ScoringSettings) -> ForecastMethod:

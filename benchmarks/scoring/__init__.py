@@ -1,0 +1,1 @@
+"""What colouring values and scoring goals costs."""
