@@ -107,8 +107,12 @@ def hand_over(connection: Connection, view: str) -> None:
     known = _existing_roles(connection)
     if READER in known:
         connection.exec_driver_sql(f"GRANT SELECT ON {view} TO {READER}")
-    is_member = text("SELECT pg_has_role(current_user, :writer, 'MEMBER')")
-    if WRITER in known and connection.execute(is_member, {"writer": WRITER}).scalar_one():
+    # Roles belong to the whole server: that there is a writer does not say that it may write this database.
+    may_own = text(
+        "SELECT pg_has_role(current_user, :writer, 'MEMBER') "
+        "AND has_table_privilege(:writer, 'kpi_core.kpi_value', 'INSERT')"
+    )
+    if WRITER in known and connection.execute(may_own, {"writer": WRITER}).scalar_one():
         connection.exec_driver_sql(f"ALTER VIEW {view} OWNER TO {WRITER}")
 
 

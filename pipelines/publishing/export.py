@@ -89,7 +89,7 @@ def export_sqlite(engine: Engine, path: Path, *, roles: Collection[str] = ()) ->
             unfinished,
             *(unfinished.with_name(unfinished.name + end) for end in ("-wal", "-shm")),
         ):
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, NotADirectoryError):
                 leftover.unlink()
     return path
 

@@ -132,6 +132,8 @@ def python_values(column: pa.ChunkedArray) -> list[Any]:
         first = int(days.min())
         lookup = np.arange(first, int(days.max()) + 1).astype("datetime64[D]").astype(str).astype(object)
         return list(lookup[days - first])
+    if pa.types.is_string(array.type) or pa.types.is_boolean(array.type):
+        return list(array.to_pylist())
     values = array.fill_null(0).to_numpy(zero_copy_only=False)
     if not array.null_count:
         return list(values.tolist())

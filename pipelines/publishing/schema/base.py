@@ -9,8 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Text, text
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import SchemaItem
+from sqlalchemy.sql.compiler import DDLCompiler
 from sqlalchemy.types import TypeEngine
 
 from pipelines.publishing.types import SurrogateKey
@@ -35,6 +48,12 @@ metadata = MetaData(
         "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
+
+
+@compiles(ForeignKeyConstraint, "sqlite")
+def _across_schemas(constraint: ForeignKeyConstraint, compiler: DDLCompiler, **_: Any) -> str:
+    """SQLAlchemy leaves out foreign keys between schemas on SQLite; here both ends are flat in one file."""
+    return DDLCompiler.visit_foreign_key_constraint(compiler, constraint)
 
 
 def col(
