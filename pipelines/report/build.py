@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -91,13 +90,11 @@ def render_site(snapshot: Snapshot, now: datetime) -> dict[str, bytes]:
 
 
 def _with_charts(site: Site) -> Site:
-    """The site with its charts drawn, in threads: the renderer leaves the interpreter free while it draws."""
-    metrics = [kpi.metric_id for kpi in site.snapshot.kpis]
-    with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
-        sparks = list(
-            pool.map(lambda kpi: sparkline(site.points(kpi.metric_id)[-SPARK_POINTS:]), site.snapshot.kpis)
-        )
-        charts = list(pool.map(lambda kpi: chart_of(site, kpi), site.snapshot.kpis))
+    """The site with its charts drawn, one after the other: the renderer locks up when threads share it."""
+    kpis = site.snapshot.kpis
+    metrics = [kpi.metric_id for kpi in kpis]
+    sparks = [sparkline(site.points(metric)[-SPARK_POINTS:]) for metric in metrics]
+    charts = [chart_of(site, kpi) for kpi in kpis]
     return Site(site.snapshot, site.now, _marked(metrics, sparks), _marked(metrics, charts))
 
 
