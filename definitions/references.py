@@ -103,15 +103,19 @@ def _dimensions_reach(catalogue: Catalogue) -> Iterator[Problem]:
             if dimension.via is None:
                 continue
             path = (source.name, "dimensions", dimension.name)
-            join = source.joins.get(dimension.via)
-            if join is None:
-                yield _unknown("join", dimension.via, source.joins, dimension.location, *path)
-                continue
-            target = catalogue.sources.get(join.to)
-            wanted = dimension.expr.text
-            if target is not None and wanted not in target.dimensions and wanted not in target.columns:
-                valid = [*target.dimensions, *target.columns]
-                yield _unknown("dimension", wanted, valid, dimension.location, *path, target.name)
+            *joins, wanted = (*dimension.via.split("."), *dimension.expr.text.split("."))
+            here: Source | None = source
+            for name in joins:
+                if here is None:
+                    break
+                if name not in here.joins:
+                    yield _unknown("join", name, here.joins, dimension.location, *path, here.name)
+                    break
+                here = catalogue.sources.get(here.joins[name].to)
+            else:
+                if here is not None and wanted not in here.dimensions and wanted not in here.columns:
+                    valid = [*here.dimensions, *here.columns]
+                    yield _unknown("dimension", wanted, valid, dimension.location, *path, here.name)
 
 
 def _joins_are_many_to_one(catalogue: Catalogue) -> Iterator[Problem]:

@@ -192,7 +192,7 @@ class Compiler:
         ctes = planner.ctes()
         ctes.append(Cte("kpi_values", nodes.union_all(parts)))
         if any(uses_pattern(calendar, grain) for grain in frame.grains) or _mentions(ctes, FISCAL_MONTHS):
-            ctes.insert(0, Cte(FISCAL_MONTHS, fiscal_months(calendar, *_padded(range_))))
+            ctes.insert(0, Cte(FISCAL_MONTHS, fiscal_months(calendar), kept=True))
         scans = tuple(planner.scans())
         sources = tuple(dict.fromkeys(scan.source for scan in scans))
         return Batch(
@@ -353,8 +353,3 @@ def _no_number() -> Node:
 
 def _mentions(ctes: Iterable[Cte], name: str) -> bool:
     return any(table.name == name for cte in ctes for table in cte.query.find_all(exp.Table))
-
-
-def _padded(range_: Range) -> tuple[date | None, date | None]:
-    """Days to list fiscal months for: inputs may lie years before the range."""
-    return None, date(range_.end.year + 2, 12, 31) if range_.end else None

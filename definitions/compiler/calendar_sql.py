@@ -8,11 +8,12 @@ compute them shortly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
+from itertools import pairwise
 
 from sqlglot import exp
 
-from definitions.calendars import period_end, period_start
+from definitions.calendars import period_start
 from definitions.compiler import nodes
 from definitions.compiler.nodes import Node
 from definitions.model import Calendar, ColumnType, Grain, Span, trailing_days
@@ -147,26 +148,46 @@ def to_date_expiry(day: Day, grain: str, calendar: Calendar) -> Node:
     return add_days(start, 7 if grain == Grain.WEEK else 1)
 
 
-def fiscal_months(calendar: Calendar, first: date | None, last: date | None) -> exp.Select:
-    """The months of a week-pattern calendar with their quarter and year: one row per month, days half-open."""
-    day = period_start(calendar, Grain.MONTH, first or date(_PATTERN_YEARS[0], 1, 1))
-    until = last or date(_PATTERN_YEARS[1], 12, 31)
+def fiscal_months(calendar: Calendar) -> exp.Select:
+    """The months of a week-pattern calendar with their quarter and year, first and last days: the years are listed,
+    the pattern says the rest."""
+    first, last = _PATTERN_YEARS
+    starts = [period_start(calendar, Grain.YEAR, date(year, 7, 1)) for year in range(first, last + 2)]
+    years = nodes.values(
+        [
+            exp.Tuple(expressions=[nodes.date_literal(here), nodes.date_literal(following)])
+            for here, following in pairwise(starts)
+        ],
+        "years",
+        ["year_start", "next_year"],
+    )
+    quarter = sum(calendar.week_pattern)
     rows: list[exp.Tuple] = []
-    while day <= until:
-        following = period_end(calendar, Grain.MONTH, day)
-        values: list[Node] = []
-        for grain in (Grain.MONTH, Grain.QUARTER, Grain.YEAR):
-            start = period_start(calendar, grain, day)
-            end = period_end(calendar, grain, start) - timedelta(days=1)
-            values += [nodes.date_literal(start), nodes.date_literal(end)]
-        rows.append(exp.Tuple(expressions=values))
-        day = following
-    names = [
-        f"fiscal_{grain}{suffix}"
-        for grain in (Grain.MONTH, Grain.QUARTER, Grain.YEAR)
-        for suffix in ("", "_end")
+    for month in range(12):
+        begin = month // 3 * quarter + sum(calendar.week_pattern[: month % 3])
+        end = begin + calendar.week_pattern[month % 3]
+        weeks = [begin, end, month // 3 * quarter, (month // 3 + 1) * quarter]
+        rows.append(exp.Tuple(expressions=[nodes.number(7 * week) for week in weeks]))
+    months = nodes.values(rows, "months", ["month_from", "month_until", "quarter_from", "quarter_until"])
+    year_end = add_days(nodes.column("next_year", "years"), -1)
+
+    def at(offset: str) -> Node:
+        return nodes.AddDays(this=nodes.column("year_start", "years"), days=nodes.column(offset, "months"))
+
+    def until(offset: str) -> Node:
+        """The day before an offset; the last month and quarter take the 53rd week."""
+        is_last = nodes.equals(nodes.column(offset, "months"), nodes.number(7 * 4 * quarter))
+        return nodes.case([(is_last, year_end.copy())], add_days(at(offset), -1))
+
+    columns = [
+        nodes.aliased(at("month_from"), "fiscal_month"),
+        nodes.aliased(until("month_until"), "fiscal_month_end"),
+        nodes.aliased(at("quarter_from"), "fiscal_quarter"),
+        nodes.aliased(until("quarter_until"), "fiscal_quarter_end"),
+        nodes.aliased(nodes.column("year_start", "years"), "fiscal_year"),
+        nodes.aliased(year_end, "fiscal_year_end"),
     ]
-    return nodes.select([exp.Star()], nodes.values(rows, "months", names))
+    return nodes.select(columns, years, joins=[nodes.join(months, None, "CROSS")])
 
 
 def fiscal_join(day: Node) -> exp.Join:

@@ -136,6 +136,9 @@ def add_measure(
     if kind == "percentile":
         fraction = 0.5 if agg is Aggregation.MEDIAN else measure.percentile
     value = columns.add(Spec(kind, measure.expr, conditions, role, fraction), name)
+    if kind == "percentile":  # engines interpolate with different last bits
+        settled: Build = lambda: nodes.cast(nodes.column(value), ColumnType.DECIMAL)  # noqa: E731
+        return Leaf(relation, rows, settled, plain(values), (rows, values, value))
     return Leaf(relation, rows, plain(value), plain(values), (rows, values, value))
 
 
@@ -149,7 +152,8 @@ def aggregate(spec: Spec, extra: Node | None, sign: Build | None = None) -> Node
             present = nodes.not_null(spec.expr.node.copy())
             condition = nodes.all_of([condition, present])
         if sign is not None:
-            return exp.Sum(this=nodes.when(condition, sign()))
+            counted = sign() if condition is None else nodes.case([(condition, sign())], nodes.number(0))
+            return exp.Sum(this=counted)
         return nodes.count_rows(condition)
     if spec.expr is None:
         raise TypeError(f"the aggregate {spec.kind} needs a value")

@@ -481,7 +481,8 @@ class _Translator:
 
     def _extreme(self, node: Node) -> Typed:
         items = self._alike(node, [self.of(item) for item in (node.this, *node.expressions)])
-        built = type(node)(this=items[0].node, expressions=[item.node for item in items[1:]])
+        rest = [item.node for item in items[1:]]
+        built = type(node)(this=items[0].node, expressions=rest, ignore_nulls=True)
         return Typed(built, _common(items))
 
     # ── choice ──────────────────────────────────────────────────────────────────────────────────────────────

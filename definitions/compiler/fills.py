@@ -24,7 +24,7 @@ from definitions.compiler.layout import (
 )
 from definitions.compiler.nodes import Node
 from definitions.compiler.stages import Context, Cte, Scan, query_times
-from definitions.model import ColumnType, Grain, Span
+from definitions.model import ColumnType, Grain, Missing, Span
 
 DAY_READ = "day_read"
 """Time column of a daily relation in the query layout."""
@@ -67,11 +67,11 @@ class ValueStage:
             self.base, context.unique(f"{self.base}_value"), context.unique(f"{self.base}_sample")
         )
 
-    def spine(self, first: Node, last: Node) -> Cte:
+    def spine(self, first: Node, last: Node, *, from_the_start: bool = False) -> Cte:
         """Every day of the range asked for; where it is open, from ``first`` to ``last``."""
         begin, end = output_days(self.context.layout)
         series = nodes.DaySeries(
-            start=nodes.date_literal(begin) if begin else first,
+            start=nodes.date_literal(begin) if begin and not from_the_start else first,
             end=nodes.date_literal(end) if end else last,
             alias=nodes.text("days"),
         )
@@ -169,7 +169,7 @@ class StartStage(ValueStage):
         grains = layout.standard if isinstance(layout, Frame) else tuple(k.grain for k in layout.times)
         starts = [period_start_of(first.copy, g, calendar) for g in grains if not calendar.week_pattern]
         if starts:
-            first = exp.Least(this=first, expressions=starts)
+            first = exp.Least(ignore_nulls=True, this=first, expressions=starts)
         last = nodes.AddMonths(this=last, months=nodes.number(_months_of(self.grain)))
         times = [nodes.column(key, readings) for key in layout.time_keys]
         dims = [nodes.column(key, daily.name) for key in layout.dim_keys]
@@ -247,7 +247,7 @@ class CarryStage(ValueStage):
         time = "period_start" if isinstance(layout, Frame) else layout.time_keys[0]
         first = nodes.cast(extreme(exp.Min, time, known), ColumnType.DATE)
         last = nodes.cast(extreme(exp.Max, time, known), ColumnType.DATE)
-        found.append(self.spine(first, last))
+        found.append(self.spine(first, last, from_the_start=self.policy == Missing.CARRY_FORWARD))
         found.append(Cte(periods, self._periods()))
         if layout.dim_keys:
             dims = [nodes.column(key) for key in layout.dim_keys]

@@ -10,7 +10,7 @@ from sqlglot import exp
 from definitions.compiler import nodes
 from definitions.compiler.calendar_sql import local_day, period_start_of
 from definitions.compiler.columns import exact_number
-from definitions.compiler.layout import Query
+from definitions.compiler.layout import Query, calendar_joins
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved
 from definitions.compiler.stages import Context, Cte, RowSource, Scan
@@ -165,7 +165,7 @@ def _changes(name: str, grain: str, context: Context) -> exp.Select:
             nodes.aliased(exp.Sum(this=weighed), "change"),
         ],
         nodes.table(f"{name}_rows"),
-        joins=[nodes.join(signs, None, "CROSS")],
+        joins=[nodes.join(signs, None, "CROSS"), *calendar_joins([grain], day.copy(), context.calendar)],
         where=nodes.all_of([nodes.not_null(day.copy()), _has_come(day.copy(), context)]),
         group=[nodes.column("entity"), start.copy()],
     )
@@ -209,7 +209,8 @@ def _spine(name: str, grain: str, context: Context) -> exp.Select:
         last = nodes.date_literal(context.layout.range.end)
     series = nodes.DaySeries(start=first, end=last, alias=nodes.text("days"))
     start = period_start_of(lambda: nodes.column("day", "days"), grain, context.calendar)
-    return nodes.select([nodes.aliased(start, "period_start")], series, distinct=True)
+    joins = calendar_joins([grain], nodes.column("day", "days"), context.calendar)
+    return nodes.select([nodes.aliased(start, "period_start")], series, joins=joins, distinct=True)
 
 
 def _held(name: str, entity: str) -> exp.Select:

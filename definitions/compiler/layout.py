@@ -307,4 +307,4 @@ def period_readings(layout: Frame, days: str) -> exp.Query:
 
 
 def _capped(day: Node, as_of: date | None) -> Node:
-    return exp.Least(this=day, expressions=[nodes.date_literal(as_of)]) if as_of else day
+    return exp.Least(ignore_nulls=True, this=day, expressions=[nodes.date_literal(as_of)]) if as_of else day

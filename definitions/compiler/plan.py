@@ -404,7 +404,9 @@ class Planner:
                     this=exp.Paren(this=moved), expression=nodes.number(span), typed=True, safe=False
                 )
                 clamped = exp.Least(
-                    this=exp.Greatest(this=share, expressions=[nodes.double(nodes.number(0))]),
+                    this=exp.Greatest(
+                        ignore_nulls=True, this=share, expressions=[nodes.double(nodes.number(0))]
+                    ),
                     expressions=[nodes.double(nodes.number(1))],
                 )
                 points = exp.Mul(this=nodes.number(component.weight), expression=clamped)
@@ -490,6 +492,8 @@ class Planner:
 
     def filled(self, name: str, inner: Value, policy: str) -> Value:
         """The value on every period of the spine; gaps are filled by ``policy`` (zero, carry_forward, empty)."""
+        if policy == Missing.CARRY_FORWARD:
+            self._read_from_the_start(inner)
         key = ("fill", name, policy, inner.columns)
         stage = self.stages.get(key)
         if not isinstance(stage, CarryStage):
@@ -497,6 +501,12 @@ class Planner:
             stage = CarryStage(self.context, name, relation, inner.value, inner.present, inner.sample, policy)
             self.stages[key] = stage
         return _read(stage.reading)
+
+    def _read_from_the_start(self, value: Value) -> None:
+        """What is carried into the range may be older than it."""
+        for stage in self.stages.values():
+            if isinstance(stage, RowStage) and {stage.relation, stage.exact_relation} & set(value.relations):
+                stage.from_the_start = True
 
     def _per_entity(self, need: MetricNeed, source: Source) -> str:
         """A relation that holds a metric per entity over all time, for use in filters."""
@@ -609,7 +619,7 @@ def _least(samples: list[Node]) -> Node:
     """The smallest sample behind a value."""
     unique = {sample.sql(): sample for sample in samples}
     first, *others = unique.values()
-    return exp.Least(this=first, expressions=others) if others else first
+    return exp.Least(ignore_nulls=True, this=first, expressions=others) if others else first
 
 
 def _added(terms: list[Node]) -> Node:

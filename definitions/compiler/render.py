@@ -302,7 +302,7 @@ def render(ctes: Sequence[Cte], final: exp.Query, dialect: str, *, pretty: bool 
     spare = dialect not in _HINTED  # foreign generators rewrite the tree they print
     steps = []
     for cte in ctes:
-        hint = None if spare else (False if cte.inline else None)
+        hint = None if spare or not (cte.inline or cte.kept) else cte.kept
         steps.append(
             exp.CTE(
                 this=cte.query.copy() if spare else cte.query,

@@ -41,9 +41,8 @@ UNKNOWN = "(unknown)"
 
 
 _STAGE_WORDS = """
-base_number base_value came_back change conversion_number conversion_value day days_after entity event
-event_number first_day from_day grain happened_at held last_day moment nearness next_day period_start
-read_day role segment_dimension segment_value sign until_day
+came_back day days_after event from_day grain moment period_start read_day role segment_dimension segment_value
+until_day
 """
 _STAGE_COLUMNS = frozenset(_STAGE_WORDS.split())
 """Columns that stages make themselves: a source's column of such a name is called ``<name>_column`` inside a scan."""
@@ -110,7 +109,7 @@ class SourceScope:
             return self._find(self.resolver.catalogue.sources[join.to], parts[1:], (*path, name))
         dimension = source.dimensions.get(name)
         if dimension is not None and dimension.via is not None:
-            return self._find(source, (dimension.via, dimension.expr.text), path)
+            return self._find(source, (*dimension.via.split("."), *dimension.expr.text.split(".")), path)
         if dimension is not None and dimension.expr.text != name:
             inner = _Prefixed(self, source, path)
             typed = translate(dimension.expr.text, inner)

@@ -10,7 +10,8 @@ extremes).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlglot import exp
 
@@ -28,6 +29,7 @@ from definitions.compiler.layout import (
     Frame,
     Query,
     by_column,
+    calendar_joins,
     day_grains,
     dim_alias,
     output_days,
@@ -52,6 +54,12 @@ class Holding:
     window: Span | None = None
     to_date: str | None = None
     offsets: tuple[Span, ...] = ()
+
+
+def _when_known(leaf: Leaf) -> Node:
+    """A running sum, NULL where no row in the window has a value."""
+    known = exp.GT(this=leaf.sample(), expression=nodes.number(0))
+    return nodes.when(known, leaf.natural())
 
 
 class SpanStage:
@@ -97,6 +105,8 @@ class SpanStage:
             leaf = add_measure(self.exact, measure, conditions, self.role, name, self.relation)
         else:
             leaf = add_measure(self.additive, measure, conditions, self.role, name, self.relation)
+            if measure.agg == "sum" and not self.is_balance:
+                leaf = replace(leaf, natural=partial(_when_known, leaf))
         return self._level(leaf, measure, name) if self.is_balance else self._running(leaf, name)
 
     def _add_distinct(self, expr: Resolved, conditions: tuple[Resolved, ...], name: str) -> Leaf:
@@ -388,13 +398,15 @@ class SpanStage:
             return period_readings(layout, days) if self.is_balance else day_grains(layout, days)
         calendar = self.context.calendar
         times = [nodes.aliased(node, name) for name, node in query_times(layout, calendar)]
+        joins = calendar_joins([key.grain for key in layout.times], nodes.column("day"), calendar)
         if not self.is_balance:
-            return nodes.select([nodes.column("day"), *times], nodes.table(days), where=self._when())
+            return nodes.select(
+                [nodes.column("day"), *times], nodes.table(days), joins=joins, where=self._when()
+            )
         latest = exp.Max(this=nodes.column("day"))
         group = [node.copy() for _, node in query_times(layout, calendar)]
-        return nodes.select(
-            [*times, nodes.aliased(latest, "last_day")], nodes.table(days), where=self._when(), group=group
-        )
+        columns = [*times, nodes.aliased(latest, "last_day")]
+        return nodes.select(columns, nodes.table(days), joins=joins, where=self._when(), group=group)
 
     def _when(self) -> Node | None:
         return self.context.when() if self.context.when else None

@@ -42,11 +42,13 @@ from definitions.model import Calendar, ColumnType, Expression, Grain, Source, S
 
 @dataclass(frozen=True, slots=True)
 class Cte:
-    """One named step of a statement. ``inline`` steps are not worth keeping: the engine reads through them."""
+    """One named step of a statement. ``inline`` steps are not worth keeping: the engine reads through them. ``kept``
+    ones are computed once however often they are read."""
 
     name: str
     query: exp.Query
     inline: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ def needed_columns(rows: RowSource, expressions: Iterable[Resolved]) -> list[Nod
     found: list[Node] = []
     for need in needs:
         column = rows.need(need)
-        found.append(nodes.aliased(column, need.alias) if need.path else column)
+        found.append(column if need.alias == need.column else nodes.aliased(column, need.alias))
     return found
 
 
@@ -234,7 +236,7 @@ class RowStage:
         self.additive = Columns(context.unique)
         self.exact = Columns(context.unique)
         self.metrics: set[str] = set()
-        self.reach: list[tuple[date | None, date | None]] = []
+        self.from_the_start = False
 
     @property
     def relation(self) -> str:
@@ -358,10 +360,7 @@ class RowStage:
 
     def _days(self) -> tuple[date | None, date | None]:
         first, last = output_days(self.context.layout)
-        for low, high in self.reach:
-            first = None if first is None or low is None else min(first, low)
-            last = None if last is None or high is None else max(last, high)
-        return first, last
+        return None if self.from_the_start else first, last
 
     def _in_range(self) -> Node | None:
         first, last = self._days()
