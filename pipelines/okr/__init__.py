@@ -1,7 +1,14 @@
 """Objectives, KPI status and contributions of a whole catalogue: the scoring rules applied to computed values.
 
-`status.apply_status` colours the KPI value frame, `contributions.contribution_rows` walks the driver trees,
-`assemble.score_cycles` scores key results and objectives, `signals` looks for what good numbers hide. Around them:
-check-ins (`checkins`, `web`), the close of a cycle (`closing`), and key results as CSV (`exchange`). The rules
-themselves are in `pipelines.scoring`.
+| asks | answers |
+|---|---|
+| what colour is every value? | `status.apply_status` (`limits`: which target holds; `frame`: neighbours in time) |
+| how does each key result stand? | `assemble.score_cycles` (`assess` by kind: `outcome`, `control`, `effort`) |
+| what drove a change? | `contributions.contribution_rows`, `contributions.influences` |
+| what do good numbers hide? | `signals`, `below_baseline` |
+| what do people say? | `checkins` (the desk), `check_in_files`, `web` (the form), `dues` |
+| how does a cycle end? | `closing` |
+| in a spreadsheet? | `export_csv`, `import_csv` |
+
+The rules themselves are in `pipelines.scoring`.
 """

@@ -8,7 +8,7 @@ Works with KPIs only (no cycle, nothing to do) and with objectives only (an empt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,13 +16,16 @@ from decimal import Decimal
 import pyarrow as pa
 
 from definitions.model import Catalogue, Cycle, Direction, KeyResult, Objective
-from pipelines.okr.assess import Assessment, Subject, assess
+from pipelines.okr.assess import assess
+from pipelines.okr.charts import Chart, chart_of
+from pipelines.okr.dues import due_check_ins
 from pipelines.okr.readings import Point, Window, chart_points, steps_in_cycle
 from pipelines.okr.series import SeriesBook
 from pipelines.okr.signals import Signal, find_signals
+from pipelines.okr.subject import Assessment, Subject
 from pipelines.publishing.records import CheckInDueRow, KeyResultScoreRow, ObjectiveScoreRow
 from pipelines.scoring.arithmetic import quantise
-from pipelines.scoring.cadence import Due, DueState, due_dates, is_stale, update_dues
+from pipelines.scoring.cadence import Due, is_stale
 from pipelines.scoring.checkin import CheckIn, current
 from pipelines.scoring.forecast import Forecast, forecast
 from pipelines.scoring.kinds import Band, Commitment, Curve, KeyResultStatus, PaceStatus
@@ -31,26 +34,6 @@ from pipelines.scoring.pace import Expectation, Pace, pace
 from pipelines.scoring.rollup import Node, Part, Rollup, roll_up
 from pipelines.scoring.score import score_outcome
 from pipelines.scoring.standing import Standing, standing
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedPoint:
-    """Where a key result should be on a day; `value` is None where progress has no value in the metric's unit."""
-
-    day: date
-    progress: Decimal
-    value: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """What the progress chart of one key result shows: expected line, actual points, forecast at the end."""
-
-    key_result: str
-    expected: tuple[ExpectedPoint, ...]
-    actual: tuple[Point, ...]
-    end: date
-    forecast: Forecast | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +122,7 @@ def score_cycle(
     said: dict[str, tuple[CheckIn, ...]] = {}
     for item in current(seen):
         said[item.key_result] = (*said.get(item.key_result, ()), item)
-    asked = _dues(catalogue, cycle, as_of, said, dues, is_final)
+    asked = due_check_ins(catalogue, cycle, as_of, said, dues, is_final)
     dues_of: dict[str, tuple[Due, ...]] = {}
     for due in asked:
         dues_of[due.key_result] = (*dues_of.get(due.key_result, ()), due)
@@ -236,7 +219,7 @@ def _score(
         flags=found.flags,
         is_final=is_final,
     )
-    return row, _chart(subject, found, expectation, points, ahead)
+    return row, chart_of(subject, expectation, points, ahead)
 
 
 def _expectation(subject: Subject, found: Assessment) -> Expectation:
@@ -333,29 +316,6 @@ def _standing(
     )
 
 
-def _chart(
-    subject: Subject,
-    found: Assessment,
-    expectation: Expectation,
-    points: Sequence[Point],
-    ahead: Forecast | None,
-) -> Chart:
-    key_result, window = subject.key_result, subject.window
-    days = [window.start + timedelta(7 * week) for week in range((window.end - window.start).days // 7 + 1)]
-    if days[-1] != window.end:
-        days.append(window.end)
-    has_way = key_result.kr_type in {"increase", "decrease"} and key_result.baseline is not None
-    expected = []
-    for day in days:
-        share = expectation.at(day, subject.settings)
-        value = None
-        if has_way and key_result.baseline is not None and key_result.target is not None:
-            start, goal = Decimal(str(key_result.baseline.value)), Decimal(str(key_result.target))
-            value = quantise(start + (goal - start) * share)
-        expected.append(ExpectedPoint(day, share, value))
-    return Chart(key_result.key, tuple(expected), tuple(points), window.end, ahead)
-
-
 # ── objectives ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -411,40 +371,4 @@ def _part(key_result: KeyResult, row: KeyResultScoreRow) -> Part:
         status=KeyResultStatus(row.published_status),
         weight=Decimal(str(key_result.weight)),
         expected=None if row.expected_progress is None else quantise(row.expected_progress),
-    )
-
-
-# ── due check-ins ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _dues(
-    catalogue: Catalogue,
-    cycle: Cycle,
-    as_of: date,
-    said: Mapping[str, Sequence[CheckIn]],
-    known: Iterable[Due],
-    is_final: bool,
-) -> tuple[Due, ...]:
-    """Check-ins that were due by `as_of`, and the next one; what was published before keeps its nudges.
-
-    Nobody is asked about a closed cycle or a cancelled key result: what is open there is waived.
-    """
-    here, active = set(), set()
-    for objective in cycle.objectives:
-        for key_result in objective.key_results:
-            here.add(key_result.key)
-            if objective.lifecycle == "active" and key_result.status == "active":
-                active.add(key_result.key)
-    days = due_dates(cycle.start, cycle.end, cycle.check_in, catalogue.settings.scoring)
-    shown = [day for day in days if day <= as_of] + [day for day in days if day > as_of][:1]
-    earlier = {(due.key_result, due.due): due for due in known if due.key_result in here}
-    rows = earlier | {(key, day): earlier.get((key, day), Due(key, day)) for key in active for day in shown}
-    updated = update_dues(
-        rows.values(), {key: [item.on for item in items] for key, items in said.items()}, as_of
-    )
-    return tuple(
-        replace(due, state=DueState.WAIVED)
-        if due.is_open and (is_final or due.key_result not in active)
-        else due
-        for due in updated
     )

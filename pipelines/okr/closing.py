@@ -24,10 +24,9 @@ import yaml
 from definitions.loading import load_texts, read_folder
 from definitions.model import Catalogue, Cycle, KeyResult, Metric
 from pipelines.okr.assemble import score_cycle
-from pipelines.okr.exchange import write_whole
 from pipelines.okr.readings import grain_of
 from pipelines.okr.series import SeriesBook
-from pipelines.okr.yaml_edits import Edit, edited, set_value
+from pipelines.okr.yaml_edits import Edit, edited, set_value, write_whole
 from pipelines.publishing.records import KeyResultScoreRow
 from pipelines.scoring.checkin import CheckIn
 from pipelines.scoring.cycle import (

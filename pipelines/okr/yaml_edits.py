@@ -6,8 +6,11 @@ text = edited(text, [set_value(text, document, "state", "closed")])
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -65,3 +68,15 @@ def _end(text: str, node: Any) -> int:
     while end > node.start_mark.index and text[end - 1].isspace():
         end -= 1
     return end
+
+
+def write_whole(path: Path, content: str) -> Path:
+    """Write whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".yml")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(temporary).replace(path)
+    return path

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from definitions import CatalogueError, load_catalogue
 from definitions.loading import load_texts, read_folder
-from pipelines.okr.exchange import COLUMNS, ExchangeError, export_okrs, import_okrs, okr_documents
+from pipelines.okr.export_csv import COLUMNS, export_okrs
+from pipelines.okr.import_csv import ExchangeError, import_okrs, okr_documents
 from pipelines.publishing.records import KeyResultScoreRow
 from tests.unit.okr.okr_files import FILES, write_dictionary
 from tests.unit.okr.okr_world import Q4, catalogue, cycle, key_result, metric, objective

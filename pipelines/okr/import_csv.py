@@ -1,10 +1,9 @@
-"""Objectives and key results as CSV, one row per key result: out to a spreadsheet, and back as YAML.
+"""Objectives and key results from CSV, as YAML files of the dictionary; the columns are those of `export_csv`.
 
-    text = export_okrs(catalogue, scores)
     import_okrs(Path("okrs.csv"), Path("catalogue"))       # writes objectives/<cycle>.yml, or nothing
 
 What is written is loaded first with the rest of the dictionary, so that a bad row is refused with the loader's own
-words and leaves the folder as it was. Columns after `revisions` say how a key result stands and are not read back.
+words and leaves the folder as it was.
 """
 
 from __future__ import annotations
@@ -12,79 +11,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from definitions.loading import load_texts, read_folder
-from definitions.model import Catalogue, Cycle, KeyResult, Objective
-from pipelines.publishing.records import KeyResultScoreRow
-
-_CYCLE = ("cycle", "cycle_name", "cycle_start", "cycle_end", "cycle_state", "check_in")
-_OBJECTIVE = (
-    "objective",
-    "title",
-    "why",
-    "team",
-    "objective_owner",
-    "parent",
-    "contributes",
-    "commitment",
-    "rollup",
-    "lifecycle",
-    "perspective",
-    "closing_note",
-)
-_KEY_RESULT = (
-    "key_result",
-    "statement",
-    "owner",
-    "type",
-    "nature",
-    "metric",
-    "segment",
-    "segment_mode",
-    "grain",
-    "baseline",
-    "baseline_as_of",
-    "baseline_set_by",
-    "target",
-    "target_spec",
-    "stretch",
-    "commit",
-    "comparison",
-    "band_low",
-    "band_high",
-    "band_floor",
-    "band_ceiling",
-    "score_method",
-    "unit",
-    "weight",
-    "due",
-    "curve",
-    "curve_points",
-    "milestones",
-    "done_on",
-    "confidence",
-    "leading",
-    "status",
-    "revisions",
-)
-_STANDING = (
-    "as_of",
-    "current_value",
-    "ratio",
-    "progress",
-    "score",
-    "score_method_used",
-    "band",
-    "published_status",
-)
-COLUMNS = (*_CYCLE, *_OBJECTIVE, *_KEY_RESULT, *_STANDING)
+from pipelines.okr.export_csv import COLUMNS, OBJECTIVE_COLUMNS, STARTS_A_FORMULA
+from pipelines.okr.yaml_edits import write_whole
 
 _AS_WRITTEN = (
     "statement",
@@ -102,23 +37,6 @@ _AS_WRITTEN = (
     "status",
 )
 
-_NUMBERS = frozenset(
-    {
-        "baseline",
-        "target",
-        "stretch",
-        "commit",
-        "band_low",
-        "band_high",
-        "band_floor",
-        "band_ceiling",
-        "weight",
-        "confidence",
-        *_STANDING,
-    }
-)
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
-
 
 class ExchangeError(ValueError):
     """A file that is no list of key results; `line` counts from 1, 0 for the file itself."""
@@ -126,134 +44,6 @@ class ExchangeError(ValueError):
     def __init__(self, line: int, message: str) -> None:
         super().__init__(f"line {line}: {message}" if line else message)
         self.line = line
-
-
-# ── out ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def export_okrs(catalogue: Catalogue, scores: Mapping[str, KeyResultScoreRow] | None = None) -> str:
-    """All key results of the dictionary as CSV; `scores` by key result adds how they stand.
-
-    Text that a spreadsheet would take for a formula is prefixed with an apostrophe, which is taken off again when
-    the file comes back.
-    """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for cycle, objective, key_result in catalogue.key_results():
-        row = {
-            **_cycle_cells(cycle),
-            **_objective_cells(objective),
-            **_key_result_cells(key_result),
-            **_standing_cells((scores or {}).get(key_result.key)),
-        }
-        writer.writerow([_cell(name, row[name]) for name in COLUMNS])
-    return out.getvalue()
-
-
-def _cycle_cells(cycle: Cycle) -> dict[str, Any]:
-    return dict(
-        zip(_CYCLE, (cycle.key, cycle.name, cycle.start, cycle.end, cycle.state, cycle.check_in), strict=True)
-    )
-
-
-def _objective_cells(objective: Objective) -> dict[str, Any]:
-    return {
-        "objective": objective.key,
-        "objective_owner": objective.owner,
-        **{
-            name: getattr(objective, name)
-            for name in _OBJECTIVE
-            if name not in {"objective", "objective_owner"}
-        },
-    }
-
-
-def _key_result_cells(kr: KeyResult) -> dict[str, Any]:
-    band, baseline = kr.band, kr.baseline
-    return {
-        "key_result": kr.key,
-        "statement": kr.statement,
-        "owner": kr.owner,
-        "type": kr.kr_type,
-        "nature": kr.nature,
-        "metric": kr.metric,
-        "segment": _pairs_text(kr.segment),
-        "segment_mode": kr.segment_mode,
-        "grain": kr.grain,
-        "baseline": baseline and baseline.value,
-        "baseline_as_of": baseline and baseline.as_of,
-        "baseline_set_by": baseline and baseline.set_by,
-        "target": kr.target if kr.spec == "absolute" else kr.spec_value,
-        "target_spec": kr.spec,
-        "stretch": kr.stretch,
-        "commit": kr.commit,
-        "comparison": kr.comparison,
-        "band_low": band and band.low,
-        "band_high": band and band.high,
-        "band_floor": band and band.floor,
-        "band_ceiling": band and band.ceiling,
-        "score_method": kr.score_method,
-        "unit": kr.unit,
-        "weight": kr.weight,
-        "due": kr.due,
-        "curve": kr.curve.kind,
-        "curve_points": _pairs_text(tuple((day.isoformat(), repr(value)) for day, value in kr.curve.points)),
-        "milestones": _json(
-            [{"name": m.name, "weight": m.weight, "due": m.due, "done_on": m.done_on} for m in kr.milestones]
-        ),
-        "done_on": kr.done_on,
-        "confidence": kr.confidence,
-        "leading": kr.is_leading,
-        "status": kr.status,
-        "revisions": _json(
-            [
-                {"on": r.on, "by": r.by, "field": r.field, "was": r.was, "now": r.now, "why": r.why}
-                for r in kr.revisions
-            ]
-        ),
-    }
-
-
-def _standing_cells(score: KeyResultScoreRow | None) -> dict[str, Any]:
-    if score is None:
-        return dict.fromkeys(_STANDING)
-    values = (
-        score.as_of_date,
-        score.current_value,
-        score.ratio_raw,
-        score.progress_raw,
-        score.score,
-        score.score_method,
-        score.score_band,
-        score.published_status,
-    )
-    return dict(zip(_STANDING, values, strict=True))
-
-
-def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    text = str(value)
-    return f"'{text}" if name not in _NUMBERS and text.startswith(_STARTS_A_FORMULA) else text
-
-
-def _pairs_text(pairs: Sequence[tuple[str, str]]) -> str:
-    return json.dumps(dict(pairs), ensure_ascii=False) if pairs else ""
-
-
-def _json(items: Sequence[Mapping[str, Any]]) -> str:
-    if not items:
-        return ""
-    known = [{name: value for name, value in item.items() if value is not None} for item in items]
-    return json.dumps(known, ensure_ascii=False, default=str)
-
-
-# ── back ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def import_okrs(path: Path, folder: Path, *, replace: bool = False) -> tuple[Path, ...]:
@@ -343,7 +133,9 @@ def _cycle_of(row: Mapping[str, str]) -> dict[str, Any]:
 
 def _objective_of(row: Mapping[str, str]) -> dict[str, Any]:
     renamed = {"objective": "key", "objective_owner": "owner"}
-    found: dict[str, Any] = {renamed.get(name, name): row[name] for name in _OBJECTIVE if row.get(name)}
+    found: dict[str, Any] = {
+        renamed.get(name, name): row[name] for name in OBJECTIVE_COLUMNS if row.get(name)
+    }
     if "contributes" in found:
         found["contributes"] = _boolean("contributes", found["contributes"])
     return found
@@ -392,7 +184,7 @@ def _key_result_of(row: Mapping[str, str]) -> dict[str, Any]:
 
 def _plain(text: str) -> str:
     text = text.strip()
-    return text[1:] if text.startswith("'") and text[1:].startswith(_STARTS_A_FORMULA) else text
+    return text[1:] if text.startswith("'") and text[1:].startswith(STARTS_A_FORMULA) else text
 
 
 def _number(name: str, text: str) -> float | int:
@@ -428,15 +220,3 @@ def _list(name: str, text: str) -> list[Any]:
     if not isinstance(found, list):
         raise ValueError(f"{name} is {text!r}; write a list")
     return found
-
-
-def write_whole(path: Path, content: str) -> Path:
-    """Write whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".yml")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).replace(path)
-    return path
