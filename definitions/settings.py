@@ -173,6 +173,15 @@ class DetectionSettings(Section):
         0.99, gt=0.5, lt=1, description="share of quiet periods that the expected range covers (fraction)"
     )
     noise_memory: float = Field(90.0, ge=20, description="values that the noise of a series is learned over")
+    holiday_window: tuple[int, ...] = Field(
+        (-1, 1), description="days around a holiday that are learned apart (offsets in days)"
+    )
+    open_days: int = Field(35, ge=1, description="daily flags younger than this are published as open (days)")
+    open_weeks: int = Field(8, ge=1, description="the same for weekly flags (weeks)")
+    open_months: int = Field(3, ge=1, description="the same for monthly flags (months)")
+    open_quarters: int = Field(2, ge=1, description="the same for quarterly flags (quarters)")
+    causes: int = Field(3, ge=0, description="segments named as root cause of a flag")
+    events_before: int = Field(7, ge=0, description="days before a flag in which an event is related (days)")
     history_day: int = Field(42, ge=14, description="daily values before a series is tested (days)")
     history_week: int = Field(16, ge=8, description="weekly values before a series is tested (weeks)")
     history_month: int = Field(12, ge=6, description="monthly values before a series is tested (months)")
@@ -180,6 +189,16 @@ class DetectionSettings(Section):
     critical_score: float = Field(
         6.0, gt=2, description="deviate from which an unfavourable flag is critical"
     )
+
+    def open_periods(self, grain: str) -> int:
+        """Latest complete periods whose flags are published as open."""
+        lengths = {
+            "day": self.open_days,
+            "week": self.open_weeks,
+            "month": self.open_months,
+            "quarter": self.open_quarters,
+        }
+        return lengths.get(grain, self.open_days)
 
     def alarms(self, grain: str) -> tuple[float, float, float, float]:
         """Alarms of point, burst, shift and trend tests at a grain."""

@@ -102,7 +102,7 @@ def _first_noise(codes: Ints, observed: Floats, samples: Floats, code: Family, l
 def _family(kind: Kind, known: Floats) -> Family:
     if kind is Kind.COUNT:
         return Family.COUNT if bool((known >= 0).all()) else Family.ASINH
-    if kind is Kind.SCORE or (known < 0).mean() > SIGNED_SHARE:
+    if kind is Kind.SCORE or (known < 0).sum() > SIGNED_SHARE * len(known):
         return Family.LINEAR
     if kind is Kind.RATIO and bool(((known >= 0) & (known <= 1)).all()):
         return Family.SHARE

@@ -179,9 +179,21 @@ class Expectation:
         self.level_var[:, rows] += REACQUIRE * PRIOR_LEVEL[self.code[rows]]
 
     def learn(
-        self, period: int, prediction: Prediction, deviate: Floats, samples: Floats, learnable: Bools
+        self,
+        period: int,
+        prediction: Prediction,
+        deviate: Floats,
+        samples: Floats,
+        learnable: Bools,
+        mark_only: Bools,
     ) -> None:
-        """Take in what one period taught: ``deviate`` is the value's surprise, ``learnable`` the rows to use."""
+        """Take in what one period taught.
+
+        Args:
+            deviate: the value's surprise.
+            learnable: rows whose value may be learned from.
+            mark_only: rows whose value teaches only what its mark does (a declared event that leaves the history).
+        """
         known = prediction
         clip = np.where(self.age < YOUNG, WINSOR_YOUNG, WINSOR)
         error = np.clip(deviate, -clip, clip) * np.sqrt(known.total)
@@ -189,7 +201,7 @@ class Expectation:
         self._learn_level(known, off, learnable)
         self._learn_season(self.slots[period], known, error, learnable)
         if known.marked is not None:
-            known.marked.learn(error, known.total, learnable)
+            known.marked.learn(error, known.total, learnable | mark_only)
         unmarked = learnable.copy()
         if known.marked is not None:
             unmarked[known.marked.rows] = False

@@ -8,9 +8,10 @@ A batch holds everything a verdict may depend on. Rows are series, columns are p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +123,34 @@ class SeriesBatch:
     def shape(self) -> tuple[int, int]:
         """(series, periods)."""
         return self.values.shape[0], self.values.shape[1]
+
+    def take(self, rows: Ints, columns: slice = slice(None)) -> SeriesBatch:
+        """The batch with these rows (a row may come more than once) and columns."""
+
+        def both(array: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if array is None else array[rows][:, columns]
+
+        def one(array: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if array is None else array[rows]
+
+        values = both(self.values)
+        return replace(
+            self,
+            keys=tuple(self.keys[row] for row in rows),
+            kinds=tuple(self.kinds[row] for row in rows),
+            better=tuple(self.better[row] for row in rows),
+            units=tuple(self.units[row] for row in rows) if self.units else (),
+            labels=tuple(self.labels[row] for row in rows) if self.labels else (),
+            starts=self.starts[columns],
+            values=self.values if values is None else values,
+            samples=both(self.samples),
+            ignored=both(self.ignored),
+            accepted=both(self.accepted),
+            incomplete=one(self.incomplete),
+            calendar_of=one(self.calendar_of),
+            month_position=one(self.month_position),
+            caution=one(self.caution),
+        )
 
     def name(self, row: int) -> str:
         """What people call the series."""

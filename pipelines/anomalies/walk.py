@@ -100,8 +100,8 @@ class Walk:
             np.zeros(len(rows), dtype=np.int64) if batch.calendar_of is None else batch.calendar_of[rows]
         )
         no = np.zeros(self.values.shape, dtype=bool)
-        expected = marks.expected[calendar].T
-        self.accepted = expected | (no if batch.accepted is None else batch.accepted[rows].T)
+        self.declared = marks.expected[calendar].T
+        self.accepted = self.declared | (no if batch.accepted is None else batch.accepted[rows].T)
         self.ignored = self.accepted | (no if batch.ignored is None else batch.ignored[rows].T)
         self.observed = link(self.code, self.scale, self.values, self.samples)
         self.observed[~self.complete] = np.nan
@@ -171,7 +171,7 @@ class Walk:
         usable = present & ~self.ignored[period]
         self.changes.observe(period, known, raw, usable)
         learnable = usable & ~point & ~first
-        model.learn(period, known, raw, samples, learnable)
+        model.learn(period, known, raw, samples, learnable, present & self.declared[period])
         self._learn_width(raw, deviate, learnable & ready)
         model.age += usable
         self.changes.remember(period, model)
