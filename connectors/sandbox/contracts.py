@@ -16,17 +16,14 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
-import yaml
 from graphql import GraphQLEnumType, GraphQLSchema, build_schema, parse, validate
 
-from connectors.sandbox.plumbing import Exchange
-
-Json = dict[str, Any]
+from connectors.sandbox.messages import Exchange
+from connectors.sandbox.openapi import Document, Json, Operation
 
 FILES: Mapping[str, tuple[str, ...]] = {
     "salesforce": ("salesforce-bulk-2.yml",),
@@ -132,18 +129,6 @@ _COUNT = {
 }
 
 
-@dataclass(frozen=True)
-class Operation:
-    """What a contract says about one request: parameter schemas by name, body schema, answer schemas by status."""
-
-    parameters: Mapping[str, Json]
-    required: frozenset[str]
-    body: Json | None
-    answers: Mapping[str, Json]
-    loose: bool = False
-    """Some of the parameters are described elsewhere, in a file that is not there."""
-
-
 def _search_parameters() -> Mapping[str, Json]:
     texts = (
         "jql",
@@ -237,7 +222,7 @@ class Contracts:
         self._seen: deque[tuple[str, Exchange]] = deque()
         self._found: list[str] = []
         self._kinds: set[str] = set()
-        self._vendors: dict[str, _Vendor | None] = {}
+        self._vendors: dict[str, Document | None] = {}
         self._linear: GraphQLSchema | None = None
 
     def observe(self, system: str, exchange: Exchange) -> None:
@@ -267,10 +252,7 @@ class Contracts:
         if system == "linear":
             return self._graphql(exchange)
         if system not in self._vendors:
-            names = FILES.get(system)
-            self._vendors[system] = (
-                None if names is None else _Vendor(system, [self.folder / name for name in names])
-            )
+            self._vendors[system] = self._document(system)
         vendor = self._vendors[system]
         if vendor is None or not exchange.operation:
             return []
@@ -290,6 +272,21 @@ class Contracts:
                 body = orjson.loads(reply.content() or b"null")
                 found += [f"{where}: answer {reply.status} {text}" for text in vendor.problems(schema, body)]
         return found
+
+    def _document(self, system: str) -> Document | None:
+        names = FILES.get(system)
+        if names is None:
+            return None
+        supplements = {
+            (m, path): operation for (of, m, path), operation in SUPPLEMENTS.items() if of == system
+        }
+        return Document(
+            [self.folder / name for name in names],
+            nulls=NULLS.get(system, ()),
+            paths=_PATHS.get(system, ()),
+            extra=PARAMETERS.get(system, ()),
+            supplements=supplements,
+        )
 
     def _graphql(self, exchange: Exchange) -> list[str]:
         """What the vendor's schema finds wrong with a query; the fake's own schema is compared with it once."""
@@ -332,176 +329,3 @@ def _differences(ours: GraphQLSchema, theirs: GraphQLSchema) -> list[str]:
                 if wanted is None or str(wanted.type) != str(given.type):
                     found.append(f"{name}.{field}({argument}) differs from the contract")
     return found
-
-
-class _Vendor:
-    """One vendor's contract: operations by method and path, schemas as JSON Schema."""
-
-    def __init__(self, system: str, files: list[Path]) -> None:
-        from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-        from referencing import Registry
-        from referencing.jsonschema import DRAFT202012
-
-        documents = [yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader) for path in files]
-        components: Json = {}
-        operations: dict[tuple[str, str], Operation] = {}
-        for document in documents:
-            components |= document.get("components", {}).get("schemas", {})
-        loose = NULLS.get(system, ())
-        schemas = {
-            name: _json_schema(schema, components, name in loose) for name, schema in components.items()
-        }
-        for document in documents:
-            for path, item in document["paths"].items():
-                for method in ("get", "post", "put", "patch", "delete"):
-                    if method in item:
-                        operations[(method.upper(), path)] = _operation(
-                            item, item[method], document, components
-                        )
-        for (owner, method, path), operation in SUPPLEMENTS.items():
-            if owner == system:
-                operations[(method, path)] = operation
-        # Paths with fewer names in them come first, so that a fixed word wins over a name.
-        self._operations = sorted(
-            ((method, _pattern(path), operation) for (method, path), operation in operations.items()),
-            key=lambda entry: entry[1].pattern.count("[^/]+"),
-        )
-        resource = DRAFT202012.create_resource({"components": {"schemas": schemas}})
-        self._registry: Any = Registry().with_resource("contract:", resource)
-        self._validator = Draft202012Validator
-        self._validators: dict[int, Any] = {}
-        self._paths = _PATHS.get(system, ())
-        self._extra = PARAMETERS.get(system, ())
-
-    def operation(self, method: str, path: str) -> Operation | None:
-        """The operation that a request is for."""
-        for pattern, replacement in self._paths:
-            path = re.sub(pattern, replacement, path)
-        for of, template, operation in self._operations:
-            if of == method and template.match(path):
-                return operation
-        return None
-
-    def problems(self, schema: Json, body: Any) -> list[str]:
-        """What does not fit, one line for each."""
-        validator = self._validators.get(id(schema))
-        if validator is None:
-            absolute = _absolute(schema)
-            validator = self._validators[id(schema)] = self._validator(absolute, registry=self._registry)
-        found = []
-        for error in validator.iter_errors(body):
-            place = "/".join(str(part) for part in error.absolute_path) or "body"
-            found.append(f"{place}: {error.message[:300]}")
-        return found
-
-    def request_problems(self, operation: Operation, exchange: Exchange) -> list[str]:
-        """What is wrong with a request's parameters and body."""
-        found = []
-        given = dict(exchange.request.query)
-        for name, value in given.items():
-            schema = operation.parameters.get(name)
-            if schema is None:
-                if not operation.loose and name not in self._extra:
-                    found.append(f"parameter {name} is not in the contract")
-            elif schema.get("type") == "integer" and not re.fullmatch(r"-?\d+", value):
-                found.append(f"parameter {name} must be an integer, found {value!r}")
-        found += [f"parameter {name} is missing" for name in sorted(operation.required - set(given))]
-        if operation.body is not None and exchange.request.body:
-            found += self.problems(operation.body, orjson.loads(exchange.request.body))
-        return found
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    """A path template as a regular expression."""
-    parts = re.split(r"\{[^}]+\}", path.rstrip("/"))
-    return re.compile("^" + "[^/]+".join(re.escape(part) for part in parts) + "/?$")
-
-
-def _operation(item: Json, operation: Json, document: Json, components: Json) -> Operation:
-    parameters: dict[str, Json] = {}
-    required: set[str] = set()
-    loose = False
-    for parameter in [*item.get("parameters", []), *operation.get("parameters", [])]:
-        if "$ref" in parameter:
-            known = document.get("components", {}).get("parameters", {})
-            name = parameter["$ref"].rpartition("/")[2]
-            loose = loose or name not in known
-            parameter = known.get(name, {})
-        if parameter.get("in") == "query":
-            parameters[parameter["name"]] = parameter.get("schema", {})
-            if parameter.get("required"):
-                required.add(parameter["name"])
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    answers = {}
-    for status, answer in operation.get("responses", {}).items():
-        schema = answer.get("content", {}).get("application/json", {}).get("schema")
-        if schema is not None:
-            answers[str(status)] = _json_schema(schema, components, False)
-    whole = None if body is None else _json_schema(body, components, False)
-    return Operation(parameters, frozenset(required), whole, answers, loose)
-
-
-_KEPT = (
-    "type",
-    "enum",
-    "required",
-    "additionalProperties",
-    "minItems",
-    "maxItems",
-    "minimum",
-    "maximum",
-    "maxLength",
-    "uniqueItems",
-)
-
-
-def _json_schema(schema: Any, components: Json, nulls: bool) -> Json:
-    """An OpenAPI 3.0 schema as JSON Schema: nullable becomes a type, references that dangle allow everything.
-
-    With `nulls`, properties of plain types may be null.
-    """
-    if not isinstance(schema, dict):
-        return {}
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        known = schema["$ref"].startswith("#/components/schemas/") and name in components
-        reference: Json = {"$ref": f"#/components/schemas/{name}"} if known else {}
-        return {"anyOf": [reference, {"type": "null"}]} if schema.get("nullable") else reference
-    found: Json = {name: schema[name] for name in _KEPT if name in schema}
-    if isinstance(found.get("additionalProperties"), dict):
-        others = _json_schema(found["additionalProperties"], components, False)
-        found["additionalProperties"] = _or_null(others) if nulls else others
-    for name in ("allOf", "anyOf", "oneOf"):
-        if name in schema:
-            # Where two alternatives overlap, OpenAPI files mean "any of".
-            found["anyOf" if name == "oneOf" else name] = [
-                _json_schema(part, components, False) for part in schema[name]
-            ]
-    if "properties" in schema:
-        found["properties"] = {
-            name: _or_null(_json_schema(part, components, nulls))
-            if nulls
-            else _json_schema(part, components, nulls)
-            for name, part in schema["properties"].items()
-        }
-    if "items" in schema:
-        found["items"] = _json_schema(schema["items"], components, False)
-    if schema.get("nullable"):
-        return _or_null(found)
-    return found
-
-
-def _or_null(schema: Json) -> Json:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _absolute(schema: Any) -> Any:
-    """References that name the contract, so that they resolve from anywhere."""
-    if isinstance(schema, dict):
-        return {
-            name: f"contract:{value}" if name == "$ref" and value.startswith("#") else _absolute(value)
-            for name, value in schema.items()
-        }
-    if isinstance(schema, list):
-        return [_absolute(part) for part in schema]
-    return schema

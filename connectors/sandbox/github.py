@@ -22,7 +22,8 @@ from connectors.sandbox.company import identity
 from connectors.sandbox.company.generate import Company
 from connectors.sandbox.company.timeline import DAY, HOUR, SECOND, zulu
 from connectors.sandbox.github_records import ISSUE_ID_BASE, Repository
-from connectors.sandbox.plumbing import BadRequest, Fake, Reply, Request, Rule
+from connectors.sandbox.messages import BadRequest, Reply, Request, Rule
+from connectors.sandbox.plumbing import Fake
 from connectors.sandbox.shelf import Hits, Record, Shelf, View, window
 from connectors.sandbox.soql import milliseconds
 

@@ -17,31 +17,16 @@ import numpy as np
 from connectors.sandbox.clock import Clock
 from connectors.sandbox.company import identity
 from connectors.sandbox.company.generate import Company
-from connectors.sandbox.company.timeline import Bools, Ints
 from connectors.sandbox.hubspot_objects import Kind, iso, kinds, owners, pipelines
-from connectors.sandbox.plumbing import BadRequest, Fake, Reply, Request, Rule
+from connectors.sandbox.hubspot_search import group_matches, in_order
+from connectors.sandbox.messages import BadRequest, Reply, Request, Rule
+from connectors.sandbox.plumbing import Fake
 from connectors.sandbox.shelf import Hits, Record, Shelf, View
-from connectors.sandbox.soql import milliseconds
 
 VERSIONS = ("2025-09", "2026-03", "2026-09", "2027-03-beta")
 LIST_MOST, LIST_MOST_WITH_HISTORY, SEARCH_MOST, BATCH_MOST = 100, 50, 200, 100
 SEARCH_REACH = 10_000
 DAILY_LIMIT = 650_000
-OPERATORS = (
-    "EQ",
-    "NEQ",
-    "LT",
-    "LTE",
-    "GT",
-    "GTE",
-    "BETWEEN",
-    "IN",
-    "NOT_IN",
-    "HAS_PROPERTY",
-    "NOT_HAS_PROPERTY",
-    "CONTAINS_TOKEN",
-    "NOT_CONTAINS_TOKEN",
-)
 
 
 class HubSpot(Fake):
@@ -348,13 +333,17 @@ class HubSpot(Fake):
         kind = self._kind(objectType, version)
         asked = request.json()
         hits = self.hits(kind.name)
+
+        def render(some: Hits) -> list[Record]:
+            return self.render(kind.name, some)
+
         groups = asked.get("filterGroups") or []
         if len(groups) > 5 or any(len(group.get("filters") or []) > 6 for group in groups):
             raise BadRequest("at most 5 filter groups with 6 filters each are allowed")
         if groups:
-            masks = [self._group_matches(kind, hits, group.get("filters") or []) for group in groups]
+            masks = [group_matches(kind, hits, group.get("filters") or [], render) for group in groups]
             hits = hits.take(np.asarray(np.logical_or.reduce(masks), dtype=np.bool_))
-        hits = self._sorted(kind, hits, asked.get("sorts") or [])
+        hits = in_order(kind, hits, asked.get("sorts") or [], render)
         asked_size = int(asked.get("limit") or 10)
         if asked_size > SEARCH_MOST:
             raise BadRequest(f"limit must be at most {SEARCH_MOST}")
@@ -377,47 +366,6 @@ class HubSpot(Fake):
             body["paging"] = {"next": {"after": str(size if self.traps.repeat_token else start + size)}}
         self.served(kind.name)
         return Reply(200, body)
-
-    def _group_matches(self, kind: Kind, hits: Hits, filters: Sequence[Record]) -> Bools:
-        mask = np.ones(hits.size, dtype=np.bool_)
-        for part in filters:
-            operator, name = str(part.get("operator")), str(part.get("propertyName"))
-            if operator not in OPERATORS:
-                raise BadRequest(f"operator {operator} is not valid")
-            instants = self._instants(kind, hits, name)
-            if instants is not None:
-                mask &= _compared(instants, operator, part)
-                continue
-            if name == "hs_object_id":
-                mask &= _compared(hits.number + kind.base, operator, part)
-                continue
-            if name not in kind.properties:
-                raise BadRequest(f'Property "{name}" does not exist')
-            values = [record["properties"].get(name) for record in self.render(kind.name, hits)]
-            mask &= np.fromiter(
-                (_holds(value, operator, part) for value in values), dtype=np.bool_, count=hits.size
-            )
-        return mask
-
-    @staticmethod
-    def _instants(kind: Kind, hits: Hits, name: str) -> Ints | None:
-        if name == kind.cursor:
-            return hits.updated
-        return hits.created if name == "createdate" else None
-
-    def _sorted(self, kind: Kind, hits: Hits, sorts: Sequence[Any]) -> Hits:
-        if len(sorts) > 1:
-            raise BadRequest("only one sort is allowed")
-        if not sorts:
-            return hits.sort(hits.created, hits.number)
-        name, descending = str(sorts[0].get("propertyName")), sorts[0].get("direction") == "DESCENDING"
-        keys = self._instants(kind, hits, name)
-        if keys is None and name != "hs_object_id":
-            values = [record["properties"].get(name) or "" for record in self.render(kind.name, hits)]
-            ranks = {value: rank for rank, value in enumerate(sorted(set(values)))}
-            keys = np.asarray([ranks[value] for value in values], dtype=np.int64)
-        keys = hits.number if keys is None else keys
-        return hits.sort(-keys if descending else keys, hits.number)
 
     # The rest.
 
@@ -476,65 +424,3 @@ class HubSpot(Fake):
 def _names(request: Request, parameter: str) -> list[str]:
     """A parameter that may come several times, or with commas."""
     return [name for key, value in request.query if key == parameter for name in value.split(",") if name]
-
-
-def _number(text: Any) -> int:
-    """A filter value for an instant or an id: milliseconds, digits, or an ISO text."""
-    value = str(text)
-    if value.lstrip("-").isdigit():
-        return int(value)
-    try:
-        return milliseconds(value)
-    except ValueError:
-        raise BadRequest(f"the filter value {value!r} is not valid") from None
-
-
-def _compared(values: Ints, operator: str, part: Record) -> Bools:
-    if operator in ("HAS_PROPERTY", "NOT_HAS_PROPERTY"):
-        return np.full(values.size, operator == "HAS_PROPERTY", dtype=np.bool_)
-    if operator in ("IN", "NOT_IN"):
-        inside = np.isin(
-            values, np.asarray([_number(value) for value in part.get("values") or []], dtype=np.int64)
-        )
-        return inside if operator == "IN" else ~inside
-    wanted = _number(part.get("value"))
-    if operator == "BETWEEN":
-        return np.asarray((values >= wanted) & (values <= _number(part.get("highValue"))), dtype=np.bool_)
-    compare = {
-        "EQ": np.equal,
-        "NEQ": np.not_equal,
-        "LT": np.less,
-        "LTE": np.less_equal,
-        "GT": np.greater,
-        "GTE": np.greater_equal,
-    }
-    if operator not in compare:
-        raise BadRequest(f"operator {operator} does not work with this property")
-    return np.asarray(compare[operator](values, wanted), dtype=np.bool_)
-
-
-def _holds(value: str | None, operator: str, part: Record) -> bool:
-    if operator in ("HAS_PROPERTY", "NOT_HAS_PROPERTY"):
-        return (value is not None) == (operator == "HAS_PROPERTY")
-    if operator in ("IN", "NOT_IN"):
-        inside = value in [str(item) for item in part.get("values") or []]
-        return inside == (operator == "IN")
-    wanted = str(part.get("value"))
-    if operator in ("EQ", "NEQ"):
-        return (value == wanted) == (operator == "EQ")
-    if value is None:
-        return False
-    if operator in ("CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"):
-        return (wanted.strip("*").lower() in value.lower()) == (operator == "CONTAINS_TOKEN")
-    left, right, high = (_comparable(text) for text in (value, wanted, part.get("highValue") or wanted))
-    if operator == "BETWEEN":
-        return right <= left <= high
-    return {"LT": left < right, "LTE": left <= right, "GT": left > right, "GTE": left >= right}[operator]
-
-
-def _comparable(text: Any) -> tuple[float, str]:
-    """Numbers compare as numbers, all else as text after them."""
-    try:
-        return float(text), ""
-    except (TypeError, ValueError):
-        return float("inf"), str(text)

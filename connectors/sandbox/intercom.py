@@ -19,15 +19,16 @@ from connectors.sandbox.clock import Clock
 from connectors.sandbox.company import identity, words
 from connectors.sandbox.company.generate import Company
 from connectors.sandbox.company.support import AGENTS
-from connectors.sandbox.company.timeline import DAY, SECOND, Bools, Ints
+from connectors.sandbox.company.timeline import SECOND, Ints
+from connectors.sandbox.intercom_query import matches
 from connectors.sandbox.intercom_records import ConversationRecords, contact_record, ticket_record
-from connectors.sandbox.plumbing import BadRequest, Fake, Reply, Request, Rule, seal, unseal
+from connectors.sandbox.messages import BadRequest, Reply, Request, Rule, seal, unseal
+from connectors.sandbox.plumbing import Fake
 from connectors.sandbox.shelf import Hits, Record, Shelf, View
 from connectors.sandbox.traps import Traps
 
 SEARCH_PAGE, SEARCH_MOST = 20, 150
 PARTS_CAP = 500
-OPERATORS = ("=", "!=", "IN", "NIN", "<", "<=", ">", ">=", "~", "!~", "^", "$")
 VERSIONS = (*(f"2.{minor}" for minor in range(16)), "Unstable")
 
 
@@ -216,7 +217,7 @@ class Intercom(Fake):
         if not isinstance(query, dict):
             raise BadRequest("query is required", "parameter_not_found")
         hits = self.hits(shelf)
-        hits = hits.take(self._matches(shelf, hits, query, depth=1))
+        hits = hits.take(matches(self, shelf, hits, query))
         sort = asked.get("sort") or {}
         field = str(sort.get("field") or "updated_at")
         values = hits.created if field == "created_at" else hits.updated
@@ -271,58 +272,6 @@ class Intercom(Fake):
             return seal(0, end, page + 1)
         last = min(end, hits.size) - 1
         return seal(int(keys[last]), int(hits.number[last]), page + 1) if last >= 0 else seal(0, 0, page + 1)
-
-    def _matches(self, shelf: str, hits: Hits, query: Record, depth: int) -> Bools:
-        operator, value = query.get("operator"), query.get("value")
-        if "field" not in query:
-            if operator not in ("AND", "OR") or not isinstance(value, list):
-                raise BadRequest("a filter needs field, operator and value", "parameter_invalid")
-            if depth > 2:
-                raise BadRequest("at most 2 nested filters are allowed", "parameter_invalid")
-            if len(value) > 15:
-                raise BadRequest("at most 15 filters in a group are allowed", "parameter_invalid")
-            masks = [self._matches(shelf, hits, part, depth + 1) for part in value]
-            together = np.logical_and.reduce if operator == "AND" else np.logical_or.reduce
-            return np.asarray(together(masks), dtype=np.bool_)
-        if operator not in OPERATORS:
-            raise BadRequest(f"operator {operator!r} is not valid", "parameter_invalid")
-        field = str(query["field"])
-        if field in ("created_at", "updated_at"):
-            values = (hits.created if field == "created_at" else hits.updated) // SECOND
-            return self._instants_match(shelf, values, str(operator), value)
-        if field == "id":
-            texts: Sequence[Any] = self.shelves[shelf].ids(hits)
-        else:
-            texts = [_at_path(record, field) for record in self.render(shelf, hits)]
-        return np.fromiter(
-            (_holds(text, str(operator), value) for text in texts), dtype=np.bool_, count=hits.size
-        )
-
-    @staticmethod
-    def _instants_match(shelf: str, values: Ints, operator: str, value: Any) -> Bools:
-        if operator in ("IN", "NIN") and isinstance(value, list):
-            found = np.isin(values, np.asarray([int(v) for v in value], dtype=np.int64))
-            return found if operator == "IN" else ~found
-        try:
-            wanted = int(value)
-        except (TypeError, ValueError):
-            raise BadRequest("dates must be unix timestamps in seconds", "parameter_invalid") from None
-        if shelf == "contact":
-            # Contacts are filtered by whole days: `>` means later than that day began, `<` earlier than its end.
-            day = DAY // SECOND
-            values, wanted = values // day, wanted // day
-            operator = {">": ">=", "<": "<="}.get(operator, operator)
-        compare = {
-            "=": np.equal,
-            "!=": np.not_equal,
-            "<": np.less,
-            "<=": np.less_equal,
-            ">": np.greater,
-            ">=": np.greater_equal,
-        }.get(operator)
-        if compare is None:
-            raise BadRequest(f"operator {operator!r} does not work with dates", "parameter_invalid")
-        return np.asarray(compare(values, wanted), dtype=np.bool_)
 
     def _search_conversations(self, request: Request) -> Reply:
         return self._search(request, "conversation", "conversation.list", "conversations")
@@ -424,33 +373,3 @@ class Intercom(Fake):
 
 def _stamp(record: Record, at: int) -> None:
     record["updated_at"] = at // SECOND
-
-
-def _at_path(record: Record, path: str) -> Any:
-    if path == "rating":
-        path = "conversation_rating.rating"
-    value: Any = record
-    for name in path.removeprefix("conversation.").split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _holds(value: Any, operator: str, wanted: Any) -> bool:
-    if operator in ("IN", "NIN"):
-        inside = str(value) in {str(item) for item in wanted}
-        return inside if operator == "IN" else not inside
-    if wanted is None or value is None:
-        equal = value is None and wanted is None
-        return equal if operator == "=" else not equal if operator == "!=" else False
-    if operator in ("=", "!="):
-        equal = str(value).lower() == str(wanted).lower()
-        return equal if operator == "=" else not equal
-    if operator in ("~", "!~"):
-        inside = str(wanted).lower() in str(value).lower()
-        return inside if operator == "~" else not inside
-    if operator == "^":
-        return str(value).startswith(str(wanted))
-    if operator == "$":
-        return str(value).endswith(str(wanted))
-    left, right = float(value), float(wanted)
-    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator]

@@ -20,7 +20,7 @@ from connectors.sandbox.company import identity
 from connectors.sandbox.company.generate import Company
 from connectors.sandbox.jira_lists import JiraLists
 from connectors.sandbox.jira_site import DATE_FIELDS, ID_FIELDS, without_instant
-from connectors.sandbox.plumbing import BadRequest, Reply, Request, Rule, basic, seal, unseal
+from connectors.sandbox.messages import BadRequest, Reply, Request, Rule, basic, seal, unseal
 from connectors.sandbox.shelf import Hits, Record
 
 SEARCH_PAGE, SEARCH_MOST, SEARCH_MOST_IDS = 50, 100, 5_000
@@ -140,7 +140,7 @@ class JiraCloud(JiraLists):
         number = int(self.one(issue).number[0])
         entries = [
             without_instant(entry)
-            for entry in self.records.histories(self.shelves["issue"], number, self.now())
+            for entry in self.records.changelog.histories(self.shelves["issue"], number, self.now())
         ]
         start, size = (
             request.number("startAt", 0),
@@ -173,7 +173,9 @@ class JiraCloud(JiraLists):
         entries: list[tuple[int, Record]] = []
         for number in numbers:
             for entry in (
-                self.records.histories(self.shelves["issue"], number, self.now()) if number in alive else ()
+                self.records.changelog.histories(self.shelves["issue"], number, self.now())
+                if number in alive
+                else ()
             ):
                 items = [item for item in entry["items"] if not field_ids or item["fieldId"] in field_ids]
                 if items:

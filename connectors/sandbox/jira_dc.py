@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from connectors.sandbox.clock import Clock
 from connectors.sandbox.company.generate import Company
 from connectors.sandbox.jira_lists import JiraLists
-from connectors.sandbox.plumbing import Reply, Request, Rule
+from connectors.sandbox.messages import Reply, Request, Rule
 from connectors.sandbox.shelf import Record
 
 SEARCH_PAGE, SEARCH_MOST = 50, 1_000

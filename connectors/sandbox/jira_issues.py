@@ -18,35 +18,24 @@ from connectors.sandbox.company.generate import Company
 from connectors.sandbox.company.log import Change, Log
 from connectors.sandbox.company.timeline import HOUR, NONE, SECOND, Ints
 from connectors.sandbox.company.words import STATUSES, TEAM_KEYS, TEAMS
+from connectors.sandbox.jira_changelog import Changelog
+from connectors.sandbox.jira_words import (
+    CATEGORIES,
+    CATEGORY_OF,
+    POINTS_FIELD,
+    PRIORITY_BASE,
+    PRIORITY_NAMES,
+    PROJECT_BASE,
+    RESOLUTIONS,
+    SPRINT_FIELD,
+    STATUS_BASE,
+    SUMMARIES,
+    TEAM_FIELD,
+    TYPE_BASE,
+    TYPE_NAMES,
+    stamp,
+)
 from connectors.sandbox.shelf import Record, Shelf
-
-TEAM_FIELD, POINTS_FIELD, SPRINT_FIELD = "customfield_10001", "customfield_10016", "customfield_10020"
-STATUS_BASE, PRIORITY_BASE, TYPE_BASE, PROJECT_BASE = 10_000, 1, 10_100, 10_000
-CATEGORIES = (
-    {"id": 2, "key": "new", "colorName": "blue-gray", "name": "To Do"},
-    {"id": 4, "key": "indeterminate", "colorName": "yellow", "name": "In Progress"},
-    {"id": 3, "key": "done", "colorName": "green", "name": "Done"},
-)
-CATEGORY_OF = (0, 1, 1, 2, 2)
-PRIORITY_NAMES = tuple(name.capitalize() for name in words.PRIORITIES)
-TYPE_NAMES = tuple(name.capitalize() for name in words.ISSUE_TYPES)
-RESOLUTIONS = ({"id": "10000", "name": "Done"}, {"id": "10001", "name": "Won't Do"})
-SUMMARIES = (
-    "Export fails for large workspaces",
-    "Add filter by owner",
-    "Chart labels overlap on small screens",
-    "Speed up the weekly roll-up",
-    "Document the new permissions",
-    "Retry failed webhooks",
-    "Migrate settings to the new store",
-    "Wrong time zone in reports",
-)
-
-
-def stamp(at: int) -> str:
-    """An instant as Jira writes it."""
-    moment = datetime.fromtimestamp(at // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}+0000"
 
 
 class JiraRecords:
@@ -59,7 +48,7 @@ class JiraRecords:
         self.api = "/rest/api/3" if cloud else "/rest/api/2"
         self.person = cache(self._person)
         self.sprint_field = cache(self._sprint)
-        self.by_hand: dict[str, list[Record]] = {}
+        self.changelog = Changelog(self)
 
     # Small records.
 
@@ -171,7 +160,7 @@ class JiraRecords:
             number=lambda text: int(text) - identity.ISSUE_BASE if text.isdigit() else None,
             draw=draw,
             stamp=set_updated,
-            changed=self._write_history,
+            changed=self.changelog.write,
         )
 
     def _issues(self, versions: Ints, updated: Ints, now: int) -> list[Record]:
@@ -234,108 +223,6 @@ class JiraRecords:
         column = log.state["sprint"][int(log.first[log.record[version]]) : version + 1]
         numbers = list(dict.fromkeys(column[column != NONE].tolist()))
         return [self.sprint_field(number, now // HOUR * HOUR) for number in numbers] or None
-
-    # Changelogs.
-
-    def histories(self, shelf: Shelf, number: int, now: int) -> list[Record]:
-        """All changes of an issue by `now`, oldest first."""
-        found: list[Record] = []
-        log = self.company.issues.log
-        if number < log.size:
-            for version in range(int(log.first[number]) + 1, int(log.first[number + 1])):
-                at = int(log.at[version])
-                if at > now or bool(log.gone[version]):
-                    break
-                items = self._items(log, version)
-                if items:
-                    author = int(log.state["assignee"][version])
-                    found.append(
-                        self._history(identity.CHANGE_BASE + int(log.rank[version]), author, at, items)
-                    )
-        return found + [entry for entry in self.by_hand.get(shelf.id_of(number), []) if entry["at"] <= now]
-
-    def _history(self, number: int, author: int, at: int, items: list[Record]) -> Record:
-        return {
-            "id": str(number),
-            "author": self.person(max(author, 0)),
-            "created": stamp(at),
-            "items": items,
-            "at": at,
-        }
-
-    def _items(self, log: Log, version: int) -> list[Record]:
-        items = []
-        for name, column in log.state.items():
-            old, new = int(column[version - 1]), int(column[version])
-            if old != new:
-                item = self._item(name, old, new, log, version)
-                if item is not None:
-                    items.append(item)
-        return items
-
-    def _item(self, name: str, old: int, new: int, log: Log, version: int) -> Record | None:
-        if name == "status":
-            pair = [(str(STATUS_BASE + code), STATUSES[code]) for code in (old, new)]
-            return _change("status", "status", "jira", *pair)
-        if name == "priority":
-            pair_or_none = [
-                (None, None) if code == NONE else (str(PRIORITY_BASE + code), PRIORITY_NAMES[code])
-                for code in (old, new)
-            ]
-            return _change("priority", "priority", "jira", *pair_or_none)
-        if name == "assignee":
-            people = [
-                (None, None) if code == NONE else (self.person_id(code), identity.person_name(code))
-                for code in (old, new)
-            ]
-            return _change("assignee", "assignee", "jira", *people)
-        if name == "resolution":
-            if (old == NONE) == (new == NONE):
-                return None
-            shown = []
-            for at, place in ((old, version - 1), (new, version)):
-                wont = int(log.state["status"][place]) == words.WONT_DO
-                entry = RESOLUTIONS[1 if wont else 0]
-                shown.append((None, None) if at == NONE else (entry["id"], entry["name"]))
-            return _change("resolution", "resolution", "jira", *shown)
-        if name == "sprint":
-            names = [
-                ("", None)
-                if code == NONE
-                else (str(identity.SPRINT_BASE + code), self.sprint_field(code, 0)["name"])
-                for code in (old, new)
-            ]
-            return _change("Sprint", SPRINT_FIELD, "custom", *names)
-        if name == "points":
-            values = [(None, None if code == NONE else f"{code / 2:g}") for code in (old, new)]
-            return _change("Story Points", POINTS_FIELD, "custom", *values)
-        return _change(
-            "labels", "labels", "jira", *[(None, f"batch-{code}" if code else "") for code in (old, new)]
-        )
-
-    def _write_history(self, before: Record | None, after: Record, at: int) -> None:
-        """What Jira writes by itself when an issue is changed by hand."""
-        if before is None:
-            return
-        items = []
-        for field in ("status", "priority", "assignee", "resolution"):
-            old, new = before["fields"].get(field), after["fields"].get(field)
-            key = (
-                "accountId" if field == "assignee" and self.cloud else "key" if field == "assignee" else "id"
-            )
-            title = "displayName" if field == "assignee" else "name"
-            if (old or {}).get(title) != (new or {}).get(title):
-                pair = [
-                    (None, None) if value is None else (value.get(key), value.get(title))
-                    for value in (old, new)
-                ]
-                items.append(_change(field, field, "jira", *pair))
-        if items:
-            entries = self.by_hand.setdefault(after["id"], [])
-            count = sum(len(known) for known in self.by_hand.values())
-            entries.append(
-                self._history(identity.CHANGE_BASE + self.company.issues.log.at.size + count, 0, at, items)
-            )
 
     def completed(self, record: Mapping[str, Any], before: Record | None, now: int) -> Record:
         """A record put by hand with what Jira fills in: whole statuses and priorities by name, resolution,
@@ -438,24 +325,6 @@ class JiraRecords:
 
 def _instant_z(at: int) -> str:
     return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
-
-
-def _change(
-    field: str,
-    field_id: str,
-    sort: str,
-    old: tuple[str | None, str | None],
-    new: tuple[str | None, str | None],
-) -> Record:
-    return {
-        "field": field,
-        "fieldtype": sort,
-        "fieldId": field_id,
-        "from": old[0],
-        "fromString": old[1],
-        "to": new[0],
-        "toString": new[1],
-    }
 
 
 def key_index(company: Company) -> dict[str, int]:

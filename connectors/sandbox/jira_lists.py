@@ -10,9 +10,9 @@ import numpy as np
 
 from connectors.sandbox.company.timeline import DAY, MINUTE
 from connectors.sandbox.company.words import STATUSES, TEAM_KEYS, TEAMS
-from connectors.sandbox.jira_issues import PRIORITY_NAMES, TYPE_NAMES
 from connectors.sandbox.jira_site import API_ZONE, CUSTOM_FIELDS, SYSTEM_FIELDS, JiraSite
-from connectors.sandbox.plumbing import BadRequest, Reply, Request, Rule
+from connectors.sandbox.jira_words import PRIORITY_NAMES, TYPE_NAMES
+from connectors.sandbox.messages import BadRequest, Reply, Request, Rule
 from connectors.sandbox.shelf import Hits, Record, window
 
 WORKLOG_PAGE = 1_000

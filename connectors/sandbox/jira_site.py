@@ -13,8 +13,10 @@ from connectors.sandbox import jql
 from connectors.sandbox.clock import Clock
 from connectors.sandbox.company.generate import Company
 from connectors.sandbox.company.timeline import Bools, Ints, moment
-from connectors.sandbox.jira_issues import POINTS_FIELD, SPRINT_FIELD, TEAM_FIELD, JiraRecords, key_index
-from connectors.sandbox.plumbing import BadRequest, Fake, Reply
+from connectors.sandbox.jira_issues import JiraRecords, key_index
+from connectors.sandbox.jira_words import POINTS_FIELD, SPRINT_FIELD, TEAM_FIELD
+from connectors.sandbox.messages import BadRequest, Reply
+from connectors.sandbox.plumbing import Fake
 from connectors.sandbox.shelf import Hits, Record, View
 from connectors.sandbox.traps import Edit
 
@@ -223,7 +225,7 @@ class JiraSite(Fake):
             if "changelog" in expand:
                 entries = [
                     without_instant(entry)
-                    for entry in self.records.histories(self.shelves["issue"], number, self.now())
+                    for entry in self.records.changelog.histories(self.shelves["issue"], number, self.now())
                 ][::-1]
                 cut = entries if newest is None else entries[:newest]
                 size = len(entries) if newest is None else newest

@@ -20,7 +20,8 @@ from connectors.sandbox.company.generate import Company
 from connectors.sandbox.company.timeline import DAY, HOUR, Bools
 from connectors.sandbox.linear_records import BORN, PEOPLE, PRIORITY_LABELS, LinearRecords, iso
 from connectors.sandbox.linear_schema import DEFAULT_FIRST, complexity, schema
-from connectors.sandbox.plumbing import BadRequest, Fake, Reply, Request, Rule, seal, unseal
+from connectors.sandbox.messages import BadRequest, Reply, Request, Rule, seal, unseal
+from connectors.sandbox.plumbing import Fake
 from connectors.sandbox.shelf import Hits, Record, Shelf, View
 from connectors.sandbox.soql import milliseconds
 

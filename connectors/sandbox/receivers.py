@@ -25,7 +25,7 @@ import orjson
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from connectors.sandbox.plumbing import Delivery, Request
+from connectors.sandbox.messages import Delivery, Request
 from connectors.sandbox.server import HOST, Servers
 from connectors.sandbox.traps import Fault, Kind
 

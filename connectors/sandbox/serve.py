@@ -33,7 +33,8 @@ from connectors.sandbox.intercom import Intercom
 from connectors.sandbox.jira import JiraCloud
 from connectors.sandbox.jira_dc import JiraDataCenter
 from connectors.sandbox.linear import Linear
-from connectors.sandbox.plumbing import Delivery, Exchange, Fake, Request
+from connectors.sandbox.messages import Delivery, Exchange, Request
+from connectors.sandbox.plumbing import Fake
 from connectors.sandbox.salesforce import Salesforce
 from connectors.sandbox.server import Servers
 from connectors.sandbox.zendesk import Zendesk

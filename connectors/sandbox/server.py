@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, unquote
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from connectors.sandbox.plumbing import Delivery, Request
+from connectors.sandbox.messages import Delivery, Request
 from connectors.sandbox.traps import Kind
 
 START_SECONDS = 10.0

@@ -21,7 +21,8 @@ from connectors.sandbox.company import identity, words
 from connectors.sandbox.company.generate import Company
 from connectors.sandbox.company.support import AGENTS
 from connectors.sandbox.company.timeline import DAY, MINUTE, NONE, SECOND, Ints, zulu
-from connectors.sandbox.plumbing import BadRequest, Fake, Reply, Request, Rule, after, basic, seal, unseal
+from connectors.sandbox.messages import BadRequest, Reply, Request, Rule, basic, seal, unseal
+from connectors.sandbox.plumbing import Fake, after
 from connectors.sandbox.shelf import Hits, Record, Shelf, View, window
 from connectors.sandbox.zendesk_tickets import (
     AGENT_BASE,

@@ -29,7 +29,7 @@ from connectors.sandbox.company.timeline import DEFAULT_NOW
 from connectors.sandbox.company.truth import truth
 from connectors.sandbox.contracts import Contracts
 from connectors.sandbox.exports import EXPORTS, write_exports
-from connectors.sandbox.plumbing import Exchange, Reply
+from connectors.sandbox.messages import Exchange, Reply
 from connectors.sandbox.serve import SYSTEMS, Sandbox
 from tests.integration.sandbox.conftest import Client
 
