@@ -30,7 +30,7 @@ _DEFINITION = """metric_id, version, definition, formula_text, numerator_sql, de
 
 def read_definitions(connection: Connection) -> dict[str, tuple[Definition, ...]]:
     """Every definition that is or was in force, by metric, latest first."""
-    return grouped(connection, "metric_dictionary", _DEFINITION, "metric_id, version DESC", _definition)
+    return grouped(connection, "metric_dictionary", _DEFINITION, "metric_id, -version", _definition)
 
 
 def _definition(row: Row) -> Definition:
@@ -105,7 +105,7 @@ def read_contributions(connection: Connection) -> dict[str, tuple[Contribution, 
     columns = """parent_metric_id, child_metric_id, child_metric_name, period_grain, period_start, child_value,
         child_compare_value, contribution, contribution_share, method, reconciles"""
     where = "compare_to = 'previous_period' AND segment_key = 'total'"
-    order = "parent_metric_id, period_start DESC, period_grain, child_metric_id"
+    order = "parent_metric_id, -period_start, period_grain, child_metric_id"
     preferred = {"month": 0, "week": 1, "quarter": 2}
     by_parent: dict[str, list[Row]] = defaultdict(list)
     for row in fetch(connection, "metric_contributions", columns, order, where):
@@ -138,16 +138,17 @@ def read_changes(connection: Connection) -> tuple[Change, ...]:
     columns = (
         "metric_id, metric_name, version, change_type, change_date, change_reason, proposed_by, approved_by"
     )
-    rows = fetch(connection, "metric_changes", columns, "change_date DESC, metric_id, version DESC")
+    rows = fetch(connection, "metric_changes", columns, "-change_date, metric_id, -version")
     return tuple(Change(*row.values()) for row in rows)
 
 
 def read_findings(connection: Connection) -> tuple[Finding, ...]:
     """What the linter says and nobody silenced, worst first."""
     columns = "rule_id, severity, subject_kind, subject_id, message, advice"
-    order = "CASE severity WHEN 'error' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END, subject_kind, subject_id, rule_id"
+    order = "subject_kind, subject_id, rule_id, message"
     rows = fetch(connection, "definition_findings", columns, order, "NOT is_silenced")
-    return tuple(Finding(*row.values()) for row in rows)
+    rank = {"error": 0, "warning": 1}
+    return tuple(Finding(*row.values()) for row in sorted(rows, key=lambda row: rank.get(row["severity"], 2)))
 
 
 def read_focus(connection: Connection) -> tuple[Focus, ...]:
@@ -155,12 +156,13 @@ def read_focus(connection: Connection) -> tuple[Focus, ...]:
     rows = fetch(
         connection,
         "focus_candidates",
-        "metric_id, focus_score, suggested_actions",
+        "metric_id, focus_score, suggested_actions, focus_rank",
         "focus_rank",
         "focus_rank <= 12",
     )
     return tuple(
-        Focus(row["metric_id"], float(row["focus_score"]), _lines(row["suggested_actions"])) for row in rows
+        Focus(row["metric_id"], round(float(row["focus_score"]), 6), _lines(row["suggested_actions"]))
+        for row in rows
     )
 
 
@@ -179,7 +181,7 @@ def read_teams(connection: Connection) -> tuple[Team, ...]:
 def read_annotations(connection: Connection) -> tuple[Annotation, ...]:
     """Events that people want to see on charts."""
     rows = fetch(
-        connection, "annotation", "metric_id, start_date, end_date, title, note", "start_date, annotation_id"
+        connection, "annotation", "metric_id, start_date, end_date, title, note", "start_date, title"
     )
     return tuple(
         Annotation(row["metric_id"], row["start_date"], row["end_date"], row["title"], row["note"])

@@ -37,7 +37,7 @@ def read_objectives(connection: Connection, units: Mapping[str, Unit]) -> tuple[
     for row in fetch(connection, "okr_progress", _KEY_RESULT, "objective_key, key_result_key"):
         key_result = _key_result(row, units, history.get(row["key_result_key"], ()))
         by_objective[row["objective_key"]].append(key_result)
-    order = "cycle_start_date DESC, team_name, objective_key"
+    order = "-cycle_start_date, team_name, objective_key"
     return tuple(
         Objective(
             key=row["objective_key"],
@@ -126,12 +126,12 @@ def _key_result(row: Row, units: Mapping[str, Unit], history: tuple[Progress, ..
 def read_check_ins(connection: Connection) -> dict[str, tuple[CheckIn, ...]]:
     """Check-ins by key result, latest first."""
     columns = """key_result_key, check_in_date, author_email, progress_note, how_it_happened, confidence, blockers,
-        do_differently, is_superseded"""
+        do_differently, is_superseded, check_in_id"""
     return grouped(
         connection,
         "check_ins",
         columns,
-        "key_result_key, check_in_date DESC, check_in_id DESC",
+        "key_result_key, -check_in_date, -check_in_id",
         lambda row: CheckIn(
             key_result_key=row["key_result_key"],
             day=row["check_in_date"],

@@ -46,15 +46,33 @@ def fetch(
     order: str = "",
     where: str = "",
     parameters: Mapping[str, object] | None = None,
+    latest: str = "",
 ) -> list[dict[str, Any]]:
-    """Rows of a view as plain Python values: numbers as float, days as date, instants as aware UTC."""
+    """Rows of a view: numbers as they come, days as date, instants as aware UTC.
+
+    ``order`` names columns, ``-name`` for descending; it is done here, because engines sort text differently.
+    ``latest`` (``published_at, 200``) keeps that many rows with the greatest value of a time column.
+    """
     names = [name.strip().rpartition(" ")[2] for name in columns.split(",")]
     sql = f"SELECT {columns} FROM {view}"
     sql += f" WHERE {where}" if where else ""
-    sql += f" ORDER BY {order}" if order else ""
+    if latest:
+        column, _, limit = latest.partition(", ")
+        sql += f" ORDER BY {column} DESC LIMIT {int(limit)}"
     kinds = {name: kind for name in names if (kind := _kind(name)) is not None}
     found = connection.execute(text(sql).columns(**kinds), dict(parameters or {}))
-    return [dict(zip(names, row, strict=True)) for row in found]
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    for name in reversed([name for name in order.split(", ") if name]):
+        _sort(rows, name)
+    return rows
+
+
+def _sort(rows: list[dict[str, Any]], name: str) -> None:
+    column = name.removeprefix("-")
+    rows.sort(
+        key=lambda row: (row[column] is None, "" if row[column] is None else row[column]),
+        reverse=name.startswith("-"),
+    )
 
 
 def _kind(name: str) -> TypeEngine[Any] | None:

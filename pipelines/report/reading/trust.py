@@ -18,8 +18,8 @@ def read_anomalies(connection: Connection, units: Mapping[str, Unit]) -> tuple[A
     """Open flags, most severe and latest first."""
     columns = """metric_id, metric_name, team_key, team_name, owner_name, period_grain, period_start,
         segment_dimension, segment_value, kind, severity, effect, observed, expected, lower_bound, upper_bound, score,
-        unit, display_format, explanation, suggested_action, root_cause, state, flagged_at"""
-    order = "severity_rank, period_start DESC, metric_id, segment_key, kind"
+        unit, display_format, explanation, suggested_action, root_cause, state, flagged_at, severity_rank"""
+    order = "severity_rank, -period_start, metric_id, segment_dimension, segment_value, kind"
     return tuple(
         Anomaly(
             metric_id=row["metric_id"],
@@ -116,8 +116,9 @@ def read_restatements(connection: Connection) -> tuple[Restatement, ...]:
     """Totals that were changed after they were published, latest first."""
     columns = """metric_id, metric_name, period_grain, period_start, segment_key, revision_reason, value_before,
         value_after, published_at"""
-    order = "published_at DESC, metric_id, period_grain, period_start DESC LIMIT 200"
-    rows = fetch(connection, "restatements", columns, order, "segment_key = 'total'")
+    order = "-published_at, metric_id, period_grain, -period_start"
+    where = "segment_key = 'total'"
+    rows = fetch(connection, "restatements", columns, order, where, latest="published_at, 200")
     return tuple(
         Restatement(
             metric_id=row["metric_id"],
@@ -137,6 +138,12 @@ def read_restatements(connection: Connection) -> tuple[Restatement, ...]:
 def read_alerts(connection: Connection, published_at: datetime) -> tuple[Alert, ...]:
     """Alerts of the last two weeks, latest first."""
     columns = "alert_type, subject_kind, subject_id, severity, recipient, channel, delivery_state, message, created_at"
-    rows = fetch(connection, "alert_history", columns, "created_at DESC, alert_key DESC LIMIT 200")
+    rows = fetch(
+        connection,
+        "alert_history",
+        columns,
+        "-created_at, alert_type, subject_id, recipient, channel",
+        latest="created_at, 200",
+    )
     since = published_at - timedelta(days=_ALERT_DAYS)
     return tuple(Alert(*row.values()) for row in rows if row["created_at"] >= since)
