@@ -42,6 +42,7 @@ def _changed(client: HttpClient, reading: Reading, wanted: Callable[[Record], bo
             since, number = str(resume["since"]), int(resume["page"])
         guard = LoopGuard(f"issues of {repository}")
         first = True
+        handed_on: set[tuple[object, object]] = set()
         while True:
             known = tags.get(repository, {})
             tag = known.get("etag", "") if first and known.get("since") == since and number == 1 else ""
@@ -54,8 +55,11 @@ def _changed(client: HttpClient, reading: Reading, wanted: Callable[[Record], bo
                 if first and checkpoint is None:
                     tags[repository] = {"since": since, "etag": answer.headers.get("etag", "")}
             first = False
-            guard.check(answer.body, len(records), checkpoint)
-            kept = [_shown(record, repository) for record in records if wanted(record)]
+            # A page of one second looks the same when it is asked for by that second.
+            guard.check(answer.body + since.encode(), len(records), checkpoint)
+            fresh = [record for record in records if _version(record) not in handed_on]
+            handed_on = {_version(record) for record in records}
+            kept = [_shown(record, repository) for record in fresh if wanted(record)]
             if checkpoint is None:
                 last = index == len(repositories) - 1
                 following = None if last else {"repository": index + 1, "since": start, "page": 1}
@@ -90,6 +94,10 @@ def _next(answer: Answer, records: Sequence[Record], since: str, number: int) ->
     if last == since:
         return {"since": since, "page": number + 1}
     return {"since": last, "page": 1}
+
+
+def _version(record: Record) -> tuple[object, object]:
+    return record.get("number"), record.get("updated_at")
 
 
 def _shown(record: Record, repository: str) -> Record:

@@ -314,7 +314,7 @@ def walk_anchored(
     Raises:
         ProtocolError: the listing moves faster than it can be read.
     """
-    size = paging.size[1]
+    size = int(resume["step"]) if resume else paging.size[1]
     position = max(paging.first_position, int(resume["offset"]) - size if resume else paging.first_position)
     seen: set[object] = set()
     steps_back = 0
@@ -332,6 +332,7 @@ def walk_anchored(
                 )
             position = max(paging.first_position, position - size)
             continue
+        steps_back = 0
         total = value_at(body, parse_path(paging.total_at)) if paging.total_at else None
         fresh = [record for record in records if record.get(key) not in seen]
         seen.update(record.get(key) for record in fresh)
@@ -340,11 +341,12 @@ def walk_anchored(
         yield Page(
             answer.body,
             fresh,
-            {"offset": reached} if more else None,
+            {"offset": reached, "step": len(records)} if more else None,
             total=total if isinstance(total, int) else None,
         )
         if not more:
             return
+        size = max(1, len(records))
         # One record is asked for again; a page of one record could not get on that way.
         position = reached - 1 if len(records) > 1 else reached
 

@@ -51,6 +51,8 @@ NEWEST_BY = ("_cursor", "_load_id", "_sequence")
 
 MEMORY = "256MB"
 BATCH_ROWS = 50_000
+GROUP_LOADS = 200
+GROUP_ROWS = 200_000
 
 ARROW_TYPES = {
     ColumnType.STRING: pa.string(),
@@ -90,13 +92,13 @@ QUARANTINE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class TypedBatch:
-    """A piece of one load.
+    """A piece of one load, or of several small ones.
 
     Attributes:
-        load_id: the load.
-        table: its typed rows.
-        quarantine: its rows that break the contract, each with the column and the reason.
-        last: nothing of this load follows.
+        load_id: the load; of several, the newest.
+        table: typed rows.
+        quarantine: rows that break the contract, each with the column and the reason.
+        last: with this batch, everything up to `load_id` has been given.
     """
 
     load_id: str
@@ -128,10 +130,28 @@ def read_loads(
     )
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        for manifest in manifests:
-            yield from _read_load(connection, manifest, declared.contract)
+        for group in _groups(manifests):
+            yield from _read_group(connection, group, declared.contract)
     finally:
         connection.close()
+
+
+def _groups(manifests: Sequence[Manifest]) -> Iterator[list[Manifest]]:
+    """Small loads together, so that a replay of years of polls is not one query for each."""
+    group: list[Manifest] = []
+    rows = 0
+    for manifest in manifests:
+        if group and (
+            len(group) >= GROUP_LOADS
+            or rows + manifest.rows > GROUP_ROWS
+            or manifest.unknown != group[0].unknown
+        ):
+            yield group
+            group, rows = [], 0
+        group.append(manifest)
+        rows += manifest.rows
+    if group:
+        yield group
 
 
 def typed_schema(contract: Contract) -> pa.Schema:
@@ -152,56 +172,63 @@ def arrow_type(column: Column) -> pa.DataType:
     return ARROW_TYPES[column.type]
 
 
-def _read_load(
-    connection: duckdb.DuckDBPyConnection, manifest: Manifest, contract: Contract
+def _read_group(
+    connection: duckdb.DuckDBPyConnection, group: Sequence[Manifest], contract: Contract
 ) -> Iterator[TypedBatch]:
-    """The batches of one load; the last one is known as such only once the rows are counted."""
+    """The batches of some loads; the last one is known as such only once the rows are counted."""
+    load_id = group[-1].load_id
     held: tuple[pa.Table, pa.Table] | None = None
     rows = 0
-    for table, quarantine in _pieces(connection, manifest, contract):
+    for table, quarantine in _pieces(connection, group, contract):
         rows += table.num_rows + quarantine.num_rows
         if held is not None:
-            yield TypedBatch(manifest.load_id, *held, last=False)
+            yield TypedBatch(load_id, *held, last=False)
         held = table, quarantine
-    if rows != manifest.rows:
+    promised = sum(manifest.rows for manifest in group)
+    if rows != promised:
         raise StoreError(
-            f"load {manifest.path.parent} holds {rows} rows, its manifest says {manifest.rows}", hint=RESTORE
+            f"loads {group[0].path.parent} to {load_id} hold {rows} rows, their manifests say {promised}",
+            hint=RESTORE,
         )
-    if held is None:
-        held = empty_table(contract), QUARANTINE_SCHEMA.empty_table()
-    yield TypedBatch(manifest.load_id, *held, last=True)
+    yield TypedBatch(load_id, *(held or (empty_table(contract), QUARANTINE_SCHEMA.empty_table())), last=True)
 
 
 def _pieces(
-    connection: duckdb.DuckDBPyConnection, manifest: Manifest, contract: Contract
+    connection: duckdb.DuckDBPyConnection, group: Sequence[Manifest], contract: Contract
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
-    for part in manifest.parts:
-        sql = fast_sql(contract, [str(part.path)], manifest.unknown)
-        done = 0
-        doubtful: set[int] = set()
-        if sql is not None:
-            try:
-                reader: pa.RecordBatchReader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
-                for batch in reader:
-                    done += batch.num_rows
-                    rows = pa.Table.from_batches([batch])
-                    ok = rows["ok"]
-                    if not pc.all(ok, min_count=0).as_py():
-                        doubtful.update(rows.filter(pc.invert(ok))["sequence"].to_pylist())
-                        rows = rows.filter(ok)
-                    yield _fast_piece(rows, manifest, contract), QUARANTINE_SCHEMA.empty_table()
-            except duckdb.InvalidInputException:
-                pass  # an object where a value belongs, or the reverse: the rest is read value by value
-        if doubtful or done < part.rows:
-            yield from _slow_pieces(part.path, manifest, contract, doubtful, done)
+    parts = [(manifest, part) for manifest in group for part in manifest.parts]
+    files = [str(part.path) for _, part in parts]
+    sql = fast_sql(contract, files, group[0].unknown) if files else None
+    done = 0
+    doubtful: dict[str, set[int]] = {}
+    if sql is not None:
+        try:
+            reader: pa.RecordBatchReader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+            for batch in reader:
+                done += batch.num_rows
+                rows = pa.Table.from_batches([batch])
+                ok = rows["ok"]
+                if not pc.all(ok, min_count=0).as_py():
+                    unsure = rows.filter(pc.invert(ok)).select(["load_id", "sequence"]).to_pylist()
+                    for row in unsure:
+                        doubtful.setdefault(row["load_id"], set()).add(row["sequence"])
+                    rows = rows.filter(ok)
+                yield _fast_piece(rows, group[0].id.account, contract), QUARANTINE_SCHEMA.empty_table()
+        except duckdb.InvalidInputException:
+            pass  # an object where a value belongs, or the reverse: the rest is read value by value
+    for manifest, part in parts:
+        unsure_here = doubtful.get(manifest.load_id, set())
+        if unsure_here or done < part.rows:
+            yield from _slow_pieces(part.path, manifest, contract, unsure_here, done)
+        done = max(0, done - part.rows)
 
 
 # Fast: typed by the engine --------------------------------------------------------------------------------
 
 
-def _fast_piece(rows: pa.Table, manifest: Manifest, contract: Contract) -> pa.Table:
+def _fast_piece(rows: pa.Table, account: str, contract: Contract) -> pa.Table:
     own = {
-        "_account": pa.repeat(manifest.id.account, rows.num_rows),
+        "_account": pa.repeat(account, rows.num_rows),
         "_key": rows["key"],
         "_parent": rows["parent"],
         "_cursor": rows["cursor"],
@@ -209,7 +236,7 @@ def _fast_piece(rows: pa.Table, manifest: Manifest, contract: Contract) -> pa.Ta
         "_deleted": rows["deleted"],
         # The line's own stamps always have 27 characters, and are always UTC.
         "_fetched_at": pc.cast(pc.utf8_slice_codeunits(rows["fetched_at"], 0, 26), pa.timestamp("us")),
-        "_load_id": pa.repeat(manifest.load_id, rows.num_rows),
+        "_load_id": rows["load_id"],
         "_extra": rows["extra"],
     }
     arrays = [rows[f"v{i}"].cast(arrow_type(column)) for i, column in enumerate(contract.typed_columns)]

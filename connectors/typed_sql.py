@@ -27,6 +27,8 @@ LINE = {
     "deleted": "BOOLEAN",
     "refused": "VARCHAR",
 }
+"""The fields of a line beside its data; `load_id` comes from the folder's name."""
+
 EPOCHS: dict[str, tuple[int, int]] = {
     Format.EPOCH_SECONDS: (253_402_300_799, 1_000_000),
     Format.EPOCH_MILLIS: (253_402_300_799_999, 1_000),
@@ -51,7 +53,7 @@ class _Node:
 
 
 def fast_sql(contract: Contract, files: Sequence[str], unknown: Sequence[str]) -> str | None:
-    """SQL over part files that gives the line's own columns, the typed columns, `extra` and `ok`.
+    """SQL over part files that gives the line's own columns, `load_id`, the typed columns, `extra` and `ok`.
 
     None where the contract cannot be read this way: names that differ only in case, or stamps in a local zone.
     """
@@ -77,13 +79,13 @@ def fast_sql(contract: Contract, files: Sequence[str], unknown: Sequence[str]) -
     containers = "".join(f", {sql} AS k{i}" for i, sql in _containers(tree, columns))
     # Not by their own names: a column may be called `key`, as the line's own is.
     values = ", ".join(f"v{i}" for i in range(len(columns)))
-    line = ", ".join(LINE)
+    line = ", ".join([*LINE, "load_id"])
     return (
         f"SELECT {line}, {values}, extra, coalesce(({checks}), false) AND refused IS NULL AS ok FROM ("
         f"SELECT *, {typed} FROM ("
         f"SELECT {line}, {leaves}{containers}, CAST({extra_sql} AS VARCHAR) AS extra FROM read_json([{names}],"
         f" format = 'newline_delimited', compression = 'zstd', maximum_object_size = {LARGEST_LINE},"
-        f" columns = {{{declared}}})))"
+        f" columns = {{{declared}}}, hive_partitioning = true, hive_types = {{'load_id': 'VARCHAR'}})))"
     )
 
 

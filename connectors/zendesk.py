@@ -136,7 +136,6 @@ STREAMS = (
         reader=read_tickets,
         cursor=Cursor("generated_timestamp", CursorKind.EPOCH_SECONDS, precision=timedelta(seconds=1)),
         deletes=Deletes(DeleteKind.FLAG, flag="status", values=("deleted",)),
-        full_reads=False,
         description="a ticket with its metrics",
     ),
     Stream(

@@ -23,7 +23,8 @@ class Vendor:
 
     stream: the main stream. shelf: its object in the fake. columns: a typed column and where the fake's record
     has it. path: part of the path of the main request. others: further streams and their objects. key: the row's
-    key for the fake's id. belongs: whether a record of the fake is in the stream.
+    key for the fake's id. belongs: whether a record of the fake is in the stream. heavy: streams that take a
+    request for each parent.
     """
 
     fake: type[Fake]
@@ -35,7 +36,7 @@ class Vendor:
     others: Mapping[str, str]
     key: Callable[[str], str] = str
     belongs: Callable[[Any], bool] = bool
-    token_lifetime: int = 1
+    heavy: tuple[str, ...] = ()
 
 
 def _salesforce(fake: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:
@@ -113,6 +114,7 @@ VENDORS = {
         path="/conversations/search",
         columns={"state": lambda record: record["state"]},
         others={"contacts": "contact", "tickets": "ticket"},
+        heavy=("conversation_parts",),
     ),
     "hubspot": Vendor(
         fake=HubSpot,
@@ -148,6 +150,7 @@ VENDORS = {
         others={},
         key=lambda identifier: f"{REPOSITORY}|{identifier}",
         belongs=lambda record: "pull_request" not in record,
+        heavy=("reviews", "events"),
     ),
     "linear": Vendor(
         fake=Linear,

@@ -17,7 +17,7 @@ from connectors.landing import Landing
 from connectors.raw_store import Manifest, RawStore, StreamId
 from connectors.runtime import Runtime
 from connectors.stream import Cursor, Page, Reading, Stream
-from connectors.typed import TypedBatch, _read_load, read_row, typed_schema
+from connectors.typed import TypedBatch, _read_group, read_row, typed_schema
 from connectors.typed_sql import fast_sql
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -69,7 +69,7 @@ def typed(manifest: Manifest, contract: Contract = CONTRACT) -> list[TypedBatch]
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     try:
-        return list(_read_load(connection, manifest, contract))
+        return list(_read_group(connection, [manifest], contract))
     finally:
         connection.close()
 
