@@ -13,7 +13,6 @@ from pipelines.scoring.control import VIOLATED_NOW, score_control
 from pipelines.scoring.kinds import Band, Comparison, Method
 from pipelines.scoring.measure import Measure
 from pipelines.scoring.optimum import OptimumBand, score_optimum
-from pipelines.scoring.progress import progress
 from pipelines.scoring.ratio import ratio
 
 
@@ -104,15 +103,11 @@ def _optimum(subject: Subject) -> OptimumBand | None:
 
 
 def _beside(subject: Subject, reading: Reading) -> tuple[Measure, Measure]:
-    """Ratio and progress of a limit: published, and never its score."""
-    key_result = subject.key_result
-    direction = {"stay_above": Direction.INCREASE, "stay_below": Direction.DECREASE}.get(
-        key_result.kr_type, Direction.WITHIN
-    )
-    baseline = None if key_result.baseline is None else key_result.baseline.value
-    if direction is Direction.WITHIN:
-        return ratio(direction, reading.value, 0), Measure(None, "band_target")
-    return (
-        ratio(direction, reading.value, key_result.target, subject.settings.zero_current_cap),
-        progress(reading.value, key_result.target, baseline),
-    )
+    """Ratio and progress of a limit: published, and never its score. One does not progress towards a limit."""
+    kind = subject.key_result.kr_type
+    way = Measure(None, "holds_a_limit")
+    if kind == "stay_between":
+        return Measure(None, "band_target"), way
+    direction = Direction.INCREASE if kind == "stay_above" else Direction.DECREASE
+    share = ratio(direction, reading.value, subject.key_result.target, subject.settings.zero_current_cap)
+    return share, way

@@ -1,7 +1,7 @@
 """What a key result reads from its metric's values: the current one, points for the forecast, periods to judge.
 
 A key result measured over a period as long as its cycle ("win 5 this quarter") is read to date; any other from the
-latest complete period. A state, such as open bugs, is current whenever it was taken.
+latest complete and final period. A state, such as open bugs, is current whenever it was taken.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipelines.okr.series import PROVISIONAL, Observation, SeriesBook
 from pipelines.scoring.control import Period, PeriodState
 
 LOOK_BACK = 3
-"""Complete periods among which the current value is looked for: one without a sample does not blank a goal."""
+"""Periods among which the current value is looked for: one without a sample does not blank a goal."""
 
 _SPANS_CYCLE = 0.8
 _NOMINAL_DAYS = {Grain.DAY: 1, Grain.WEEK: 7, Grain.MONTH: 30, Grain.QUARTER: 91, Grain.YEAR: 365}
@@ -72,15 +72,26 @@ def spans_cycle(grain: str, window: Window) -> bool:
 
 
 def current_value(series: Sequence[Observation], metric: Metric, grain: str, window: Window) -> Reading:
-    """The value that counts on the day of the snapshot, and the day it is of."""
-    is_live = metric.aggregation == "last" or spans_cycle(grain, window)
-    started = [row for row in series if row.start <= window.as_of]
-    usable = [row for row in started if row.end <= window.as_of or is_live]
+    """The value that counts on the day of the snapshot, and the day it is of.
+
+    A complete period that may still change, such as a cohort that has not matured, counts only where nothing final
+    is known. What is read to date or is a state counts as it is.
+    """
+    begun = [row for row in series if row.start <= window.as_of]
     if spans_cycle(grain, window) or _restarts(metric):
-        usable = [row for row in usable if row.end >= window.start]
-    for row in reversed(usable[-LOOK_BACK:]):
+        begun = [row for row in begun if row.end >= window.start]
+    if metric.aggregation == "last" or spans_cycle(grain, window):
+        return _latest(begun, window.as_of)
+    complete = [row for row in begun if row.end <= window.as_of]
+    settled = _latest([row for row in complete if row.state != PROVISIONAL], window.as_of)
+    return settled if settled.value is not None else _latest(complete, window.as_of)
+
+
+def _latest(rows: Sequence[Observation], as_of: date) -> Reading:
+    """The latest known value among the last few rows."""
+    for row in reversed(rows[-LOOK_BACK:]):
         if row.value is not None:
-            return Reading(row.value, min(row.end, window.as_of))
+            return Reading(row.value, min(row.end, as_of))
     return Reading(None, None)
 
 

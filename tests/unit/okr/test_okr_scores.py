@@ -106,6 +106,15 @@ def test_a_state_is_current_whenever_it_was_taken() -> None:
     assert (found.current_value, found.value_as_of_date) == (9, date(2026, 11, 11))
 
 
+def test_a_period_that_may_still_change_counts_only_where_nothing_is_final() -> None:
+    weeks = series("nps", "week", date(2026, 11, 9), 48, 50, 3, 1, provisional=2)
+
+    found = row(KR, frame(weeks), NPS)
+    assert (found.current_value, found.value_as_of_date) == (50, date(2026, 11, 1))
+    only = series("nps", "week", date(2026, 11, 9), 48, provisional=1)
+    assert row(KR, frame(only), NPS).current_value == 48
+
+
 def test_one_week_without_a_sample_does_not_blank_a_goal() -> None:
     values = frame(series("nps", "week", date(2026, 11, 9), 48, 50, None))
     found = row(KR, values, NPS)
@@ -325,6 +334,7 @@ def test_a_limit_counts_the_weeks_of_the_cycle_that_held() -> None:
     assert (found.score_method, found.score) == ("periods_met", D("0.833333"))
     assert (found.current_value, found.target_met, found.pace_status) == (0, True, "not_applicable")
     assert found.ratio_raw == 1, "the ratio stands beside it"
+    assert (found.progress_raw, found.progress_reason) == (None, "holds_a_limit")
 
 
 def test_a_limit_violated_now_is_at_risk() -> None:
