@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import PostgresServer, postgres_binaries
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# A busy machine makes no test wrong: examples have no deadline, and slow generation is no failure.
+settings.register_profile("repository", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repository")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

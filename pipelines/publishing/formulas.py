@@ -41,7 +41,7 @@ def describe(catalogue: Catalogue, metric: Metric) -> Words:
     formula = metric.formula
     measures = list(_measures(metric))
     filters = _filters(catalogue, measures)
-    time = ", ".join(dict.fromkeys(_time(catalogue, measure) for measure in measures))
+    time = ", ".join(dict.fromkeys(_time(catalogue, measure) for measure in measures)) or "of its inputs"
     match formula:
         case Simple(measure):
             return Words(_measure(measure), _measure(measure), None, filters, time)
@@ -49,11 +49,11 @@ def describe(catalogue: Catalogue, metric: Metric) -> Words:
             top, bottom = _operand(numerator), _operand(denominator)
             return Words(f"{top} / {bottom}", top, bottom, filters, time)
         case Derived(expr, inputs):
-            return Words(expr.text, _inputs(inputs) or expr.text, None, filters, _inherited(time))
+            return Words(expr.text, _inputs(inputs) or expr.text, None, filters, time)
         case Cumulative(operand, window, grain_to_date, _):
             span = f"over the last {window}" if window else f"since the start of the {grain_to_date}"
             text = f"{_operand(operand)} {span if window or grain_to_date else 'over all time'}"
-            return Words(text, _operand(operand), None, filters, _inherited(time))
+            return Words(text, _operand(operand), None, filters, time)
         case Balance(measure, choice, _):
             text = f"{_measure(measure)} as of the {'end' if choice == 'last' else 'start'} of the period"
             return Words(text, _measure(measure), None, filters, time)
@@ -72,7 +72,7 @@ def describe(catalogue: Catalogue, metric: Metric) -> Words:
             return Words(text, _measure(activity), size, filters, _time(catalogue, cohort))
         case Composite(components, scale, _):
             parts = " + ".join(f"{c.weight:g} x {c.metric} ({c.low:g}..{c.high:g})" for c in components)
-            return Words(f"{scale:g} x weighted mean of {parts}", parts, None, filters, _inherited(time))
+            return Words(f"{scale:g} x weighted mean of {parts}", parts, None, filters, time)
 
 
 def sources_of(catalogue: Catalogue, metric: Metric) -> tuple[str, ...]:
@@ -177,7 +177,3 @@ def _time(catalogue: Catalogue, measure: Measure) -> str:
     source = catalogue.sources.get(measure.source)
     column = measure.time or (source.time if source is not None else None)
     return f"{measure.source}.{column}" if column else measure.source
-
-
-def _inherited(time: str) -> str:
-    return time or "of its inputs"

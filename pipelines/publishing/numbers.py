@@ -30,10 +30,10 @@ def quantised(value: Decimal | float | int | None) -> Decimal | None:
     """
     if value is None:
         return None
-    if isinstance(value, float) and not value.is_integer():
+    if isinstance(value, float):
         if not math.isfinite(value):
             return None
-        value = Decimal(format(value, ".15g"))
+        value = Decimal(repr(value) if value.is_integer() else format(value, ".15g"))
     number = value if isinstance(value, Decimal) else Decimal(value)
     if not number.is_finite() or number.adjusted() > _LARGEST_EXPONENT:
         return None

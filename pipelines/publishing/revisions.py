@@ -235,21 +235,28 @@ def _refresh(connection: Connection, spec: Revisioned, stage: Table, verdict: Ta
 def _insert(
     connection: Connection, spec: Revisioned, stage: Table, verdict: Table, batch_id: int, wording: Wording
 ) -> int:
+    """Insert what has no counterpart, or another one, in the order of the stage: keys do not depend on the engine."""
     table = spec.table
-    is_first = verdict.c[STAGE_ROW].is_(null())
+    columns = [stage.c[name] for name in spec.columns]
     earlier = _earlier_revision(connection, spec, stage)
-    rows = (
-        select(
-            *(stage.c[name] for name in spec.columns),
-            case((is_first, earlier), else_=verdict.c.revision) + 1,
-            case((~is_first, verdict.c.kind), (earlier > 0, "returned"), else_=wording.first_kind),
-            case((is_first, wording.first_reason), else_=verdict.c.reason),
-            true(),
-            literal(batch_id),
+    first_kind = case((earlier > 0, "returned"), else_=wording.first_kind)
+    if _any(connection, verdict, true()):
+        is_first = verdict.c[STAGE_ROW].is_(null())
+        rows = (
+            select(
+                *columns,
+                case((is_first, earlier), else_=verdict.c.revision) + 1,
+                case((is_first, first_kind), else_=verdict.c.kind),
+                case((is_first, wording.first_reason), else_=verdict.c.reason),
+                true(),
+                literal(batch_id),
+            )
+            .select_from(stage.outerjoin(verdict, verdict.c[STAGE_ROW] == stage.c[STAGE_ROW]))
+            .where(or_(is_first, verdict.c.is_changed))
+            .order_by(stage.c[STAGE_ROW])
         )
-        .select_from(stage.outerjoin(verdict, verdict.c[STAGE_ROW] == stage.c[STAGE_ROW]))
-        .where(or_(is_first, verdict.c.is_changed))
-    )
+    else:  # nothing to compare with: the stage as it lies
+        rows = select(*columns, earlier + 1, first_kind, wording.first_reason, true(), literal(batch_id))
     names = [*spec.columns, "revision", "revision_kind", "revision_reason", "is_current", "batch_id"]
     return connection.execute(insert(table).from_select(names, rows)).rowcount
 
