@@ -46,6 +46,10 @@ class CheckInTokens:
         """The token of a person's link."""
         return self._make("person", person, now + timedelta(days=self.days))
 
+    def link(self, base: str, person: str, now: datetime) -> str:
+        """Address of a person's check-ins; `base` is where the form is served."""
+        return f"{base.rstrip('/')}/check-in/{self.for_person(person, now)}"
+
     def person_of(self, token: str, now: datetime) -> str:
         """The person a link belongs to.
 

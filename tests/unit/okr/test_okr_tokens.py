@@ -22,6 +22,12 @@ def test_a_link_opens_for_its_person(person: str) -> None:
     assert set(token) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 
+def test_a_link_is_an_address() -> None:
+    link = TOKENS.link("https://vitals.example.org/", "ada", NOW)
+
+    assert link == f"https://vitals.example.org/check-in/{TOKENS.for_person('ada', NOW)}"
+
+
 def test_a_link_ends() -> None:
     token = TOKENS.for_person("ada", NOW)
 
