@@ -187,7 +187,7 @@ class DetectionSettings(Section):
     history_month: int = Field(12, ge=6, description="monthly values before a series is tested (months)")
     history_quarter: int = Field(8, ge=4, description="quarterly values before it is tested (quarters)")
     critical_score: float = Field(
-        6.0, gt=2, description="deviate from which an unfavourable flag is critical"
+        5.0, gt=2, description="deviate from which an unfavourable flag is critical"
     )
 
     def open_periods(self, grain: str) -> int:

@@ -28,7 +28,7 @@ from .detector import Detection, detect
 from .drivers import driver_causes
 from .feedback import Feedback, state_of
 from .flags import Flag, end_of, flags_of
-from .frame import TOTAL, Segment, Watched, batches, unit_words, watch
+from .frame import TOTAL, Segment, Watched, batches, format_of, unit_words, watch
 from .rootcause import (
     DriverCause,
     RelatedEvent,
@@ -291,7 +291,6 @@ def _row(
         advice=metric.suggested_actions,
         before=_before(one, feedback),
     )
-    kind = "money" if metric.unit_family == "currency" else _words_kind(metric)
     return AnomalyRow(
         metric_id=one.metric,
         period_grain=flag.grain,
@@ -310,14 +309,8 @@ def _row(
         kind=flag.kind,
         explanation=flag.explanation,
         suggested_action=suggested_action(case),
-        root_cause=as_rows(kind, unit_words(metric), segments, drivers, near),
+        root_cause=as_rows(format_of(metric), unit_words(metric), segments, drivers, near),
         state=state,
-    )
-
-
-def _words_kind(metric: Metric) -> str:
-    return {"ratio": "ratio", "duration_seconds": "duration", "count": "count"}.get(
-        metric.unit_family, "level"
     )
 
 

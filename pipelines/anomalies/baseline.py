@@ -17,11 +17,10 @@ from pipelines.scoring.optimum import OptimumBand
 
 from .detector import DETECTOR_VERSION
 from .flags import Effect, Flag, Severity
-from .frame import unit_words
+from .frame import format_of, unit_words
 from .wording import say, say_period
 
 DETECTOR = "baseline"
-_KINDS = {"ratio": "ratio", "duration_seconds": "duration", "count": "count", "currency": "money"}
 
 
 def below_baseline_flags(catalogue: Catalogue, values: pa.Table, as_of: date) -> tuple[tuple[Flag, str], ...]:
@@ -79,7 +78,7 @@ def _flag(metric: Metric, grain: str, baseline: Baseline, known: list[tuple[date
     far = far_below_baseline(metric.direction, value, baseline.value, [v for _, v in known[:-1]], band)
     if far is None:
         return None
-    kind, unit = _KINDS.get(metric.unit_family, "level"), unit_words(metric)
+    kind, unit = format_of(metric), unit_words(metric)
     away = "" if far.deviation is None else f", {far.deviation:.0%} on the wrong side of it"
     text = (
         f"{say(value, kind, unit)} in {say_period(start, grain)}; the baseline is "

@@ -30,6 +30,9 @@ WANDER_SHARE = 0.6
 SETTLED = 5
 """Periods that must lie between a re-baseline and the start of a window."""
 
+NEVER = 2**40
+"""Start of a series whose level is not known yet."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -73,7 +76,7 @@ class Changes:
         self.level, self.slope, self.wander = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self.level_var, self.slope_var = np.full(shape, 1e3), np.full(shape, 1e3)
         self.own = np.zeros((periods, series)), np.zeros((periods, series))
-        self.since = np.zeros(series, dtype=np.int64)
+        self.since = np.full(series, NEVER, dtype=np.int64)
         self.calm = {"shift": np.full((2, series), CALM_PRIOR), "drift": np.full((2, series), CALM_PRIOR)}
 
     def observe(self, period: int, known: Prediction, deviate: Floats, usable: Bools) -> None:
@@ -91,8 +94,9 @@ class Changes:
         ):
             sums[period + 1] = sums[period] + term
 
-    def remember(self, period: int, model: Expectation) -> None:
-        """Note the course known after this period."""
+    def remember(self, period: int, model: Expectation, known_from: int) -> None:
+        """Note the course known after this period; with ``known_from`` values a series has one."""
+        self.since = np.where((self.since == NEVER) & (model.age >= known_from), period, self.since)
         weight = model.weights()
         level = (weight * model.level).sum(axis=0)
         self.level[period + 1] = level

@@ -15,7 +15,7 @@ import numpy as np
 
 from .detector import DETECTOR, Change, Detection, Verdict
 from .families import unlink
-from .series import Better, Floats
+from .series import Better, Kind
 from .wording import say, say_change, say_period, say_range, say_slot
 
 
@@ -145,7 +145,7 @@ def _severity(verdict: Verdict, effect: Effect, score: float, critical: float) -
 
 def _point(detection: Detection, row: int, period: int, band: tuple[float, float, float]) -> str:
     batch = detection.batch
-    kind, unit, start = batch.kinds[row], batch.unit(row), _day(detection, period)
+    kind, unit, start = batch.format(row), batch.unit(row), _day(detection, period)
     value = float(batch.values[row, period])
     on = "on" if batch.grain == "day" else "in"
     text = (
@@ -194,10 +194,12 @@ def _changed(detection: Detection, change: Change) -> tuple[float, str]:
     code, scale = detection.code[row : row + 1], detection.scale[row : row + 1]
     before = float(unlink(code, scale, np.array([change.before]))[0])
     after = float(unlink(code, scale, np.array([change.before + change.size]))[0])
-    kind, unit, grain = batch.kinds[row], batch.unit(row), batch.grain
+    kind, unit, grain = batch.format(row), batch.unit(row), batch.grain
     since = say_period(_day(detection, change.start), grain)
     relative = f", {say_change(after / before - 1)}" if before > 0 and after > 0 and kind != "ratio" else ""
-    values = f"{say(after, kind, unit)} a {grain} instead of {say(before, kind, unit)}{relative}"
+    shown = "level" if kind == "count" else kind  # an average of counts is no whole number
+    per = f" a {grain}" if batch.kinds[row] in (Kind.COUNT, Kind.MONEY) else ""
+    values = f"{say(after, shown, unit)}{per} instead of {say(before, shown, unit)}{relative}"
     if change.verdict is Verdict.LEVEL_SHIFT:
         return after - before, f"a new level since {since}: about {values}"
     course = "rising" if change.size > 0 else "falling"
@@ -210,7 +212,7 @@ def _missing(
     batch = detection.batch
     when = say_period(_day(detection, since), batch.grain)
     gap = period - since + 1
-    usual = say_range(band[1], band[2], batch.kinds[row], batch.unit(row))
+    usual = say_range(band[1], band[2], batch.format(row), batch.unit(row))
     length = f"for {gap} {batch.grain}s, since {when}" if gap > 1 else f"for {when}"
     return f"no value {length}, where values have come reliably; expected {usual}"
 
@@ -222,11 +224,11 @@ def _day(detection: Detection, period: int) -> date:
 
 def end_of(start: date, grain: str) -> date:
     """Last day of the period that starts on ``start``."""
-    if grain == "day":
-        return start
-    if grain == "week":
-        return start + timedelta(days=6)
-    months = 1 if grain == "month" else 3
+    if grain.startswith("trailing_"):
+        return start + timedelta(days=int(grain.removeprefix("trailing_").removesuffix("d")) - 1)
+    if grain in ("day", "week"):
+        return start + timedelta(days=0 if grain == "day" else 6)
+    months = {"month": 1, "quarter": 3}.get(grain, 12)
     after = start.month - 1 + months
     return date(start.year + after // 12, after % 12 + 1, 1) - timedelta(days=1)
 
@@ -234,8 +236,3 @@ def end_of(start: date, grain: str) -> date:
 def _rounded(value: float) -> float | None:
     """Nine significant digits: the same bytes on every machine."""
     return float(f"{value:.9g}") if math.isfinite(value) else None
-
-
-def values_or_none(values: Floats) -> list[float | None]:
-    """Finite values as floats, the rest as None."""
-    return [float(value) if math.isfinite(value) else None for value in values]

@@ -149,7 +149,7 @@ def watch(
         keys=tuple("/".join((metric, grain, *segment)) for metric, segment in series),
         grain=grain,
         starts=starts,
-        values=np.where(grid.final[present], grid.values[present], np.nan),
+        values=_begun(np.where(grid.final[present], grid.values[present], np.nan)),
         kinds=tuple(kinds),
         better=tuple(Better(str(metric.direction)) for metric in metrics),
         samples=np.where(grid.held[present], 0.0, samples),
@@ -159,16 +159,25 @@ def watch(
         marks=marks,
         calendar_of=calendar_of,
         month_position=np.array([metric.meta.get("season") == "month_end" for metric in metrics]),
+        formats=tuple(format_of(metric) for metric in metrics),
         units=tuple(unit_words(metric) for metric in metrics),
         labels=tuple(metric.label for metric in metrics),
     )
     return Watched(batch, series, ends)
 
 
+def _begun(values: Floats) -> Floats:
+    """Without the zeros before a series' first activity: what has not begun cannot rise."""
+    active = np.isfinite(values) & (values != 0)
+    return np.where(np.maximum.accumulate(active, axis=1), values, np.nan)
+
+
 def kind_of(metric: Metric, values: Floats, numerators: Floats, denominators: Floats) -> Kind:
     """The variance model of a metric, from its formula and unit (and, for a ratio, whether it counts)."""
     formula = metric.formula
     if isinstance(formula, Simple) and formula.measure.agg in _COUNTS:
+        return Kind.COUNT
+    if _sums_counts(metric, values):
         return Kind.COUNT
     if isinstance(formula, Conversion | Retention) and formula.calculation != "rate":
         return Kind.COUNT
@@ -180,6 +189,13 @@ def kind_of(metric: Metric, values: Floats, numerators: Floats, denominators: Fl
     if metric.unit_family == "duration_seconds":
         return Kind.DURATION
     return Kind.SCORE if metric.unit_family == "score" else Kind.LEVEL
+
+
+def _sums_counts(metric: Metric, values: Floats) -> bool:
+    """Whether the metric adds up counts that were made elsewhere."""
+    formula, known = metric.formula, values[np.isfinite(values)]
+    adds = isinstance(formula, Simple) and formula.measure.agg is Aggregation.SUM
+    return adds and metric.unit_family == "count" and bool(np.all((known >= 0) & (known == np.round(known))))
 
 
 def _counts(numerators: Floats, denominators: Floats) -> bool:
@@ -326,6 +342,12 @@ def _touched(starts: Dates, ends: Dates, first: date, last: date, grain: str) ->
     length = (ends - starts).astype(np.int64) + 1
     enough = days >= (1 if grain == "day" else np.maximum(length / 4, 1))
     return list(starts[enough].tolist())
+
+
+def format_of(metric: Metric) -> str:
+    """How a metric's numbers are written (see `wording.say`)."""
+    formats = {"ratio": "ratio", "duration_seconds": "duration", "count": "count", "currency": "money"}
+    return formats.get(metric.unit_family, "level")
 
 
 def unit_words(metric: Metric) -> str:

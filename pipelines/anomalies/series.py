@@ -73,6 +73,8 @@ class SeriesBatch:
     marks: calendar marks shared by all series of a calendar; ``calendar_of`` says which calendar a series
         follows.
     month_position: series whose first and last days of the month are learned as a season of their own.
+    season_length: periods in a season, where it is not the grain's own (0 = the grain's).
+    formats, units, labels: how numbers are written, what they count, what people call the series.
     caution: factor on the alarms of each series, raised by flags that people called false.
     """
 
@@ -91,6 +93,7 @@ class SeriesBatch:
     month_position: Bools | None = None
     caution: Floats | None = None
     season_length: int = 0
+    formats: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     meta: Mapping[str, str] = field(default_factory=dict)
@@ -140,6 +143,7 @@ class SeriesBatch:
             kinds=tuple(self.kinds[row] for row in rows),
             better=tuple(self.better[row] for row in rows),
             units=tuple(self.units[row] for row in rows) if self.units else (),
+            formats=tuple(self.formats[row] for row in rows) if self.formats else (),
             labels=tuple(self.labels[row] for row in rows) if self.labels else (),
             starts=self.starts[columns],
             values=self.values if values is None else values,
@@ -155,6 +159,10 @@ class SeriesBatch:
     def name(self, row: int) -> str:
         """What people call the series."""
         return self.labels[row] if self.labels else self.keys[row]
+
+    def format(self, row: int) -> str:
+        """How numbers of the series are written (see `wording.say`); its kind, unless declared."""
+        return self.formats[row] if self.formats else str(self.kinds[row])
 
     def unit(self, row: int) -> str:
         """The unit people read, '' when none is declared."""

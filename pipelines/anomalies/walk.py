@@ -26,7 +26,7 @@ from .families import (
 from .marks import MarkIndex
 from .missing import Gaps
 from .model import Expectation, Prediction
-from .series import Bools, Floats, Ints, SeriesBatch
+from .series import Bools, Floats, Ints, Kind, SeriesBatch
 
 RETURN_WITHIN, RETURN_NEAR = 21, 2.5
 """A series that comes back to its former level within so many periods, within so many deviations, is no news."""
@@ -40,6 +40,9 @@ TAIL_PRIOR = (0.0, -1.0, -2.5, -4.0)
 
 LONG_RANGE = 3
 """Periods from which a marked range is long: what follows it may be on another level."""
+
+STOCK_CAUTION = 1.15
+"""Factor on the alarms of levels (stocks, balances): they move by steps and stay where they are."""
 
 BURST_EACH = 2.2
 """Deviate that each period of a burst must reach."""
@@ -106,7 +109,10 @@ class Walk:
         self.observed = link(self.code, self.scale, self.values, self.samples)
         self.observed[~self.complete] = np.nan
         self.marked_for = np.zeros(len(rows), dtype=np.int64)  # periods that a marked range has lasted
-        self.caution = np.ones(len(rows)) if batch.caution is None else batch.caution[rows]
+        stocks = np.array([batch.kinds[row] is Kind.LEVEL for row in rows])
+        self.caution = np.where(stocks, STOCK_CAUTION, 1.0)
+        if batch.caution is not None:
+            self.caution *= batch.caution[rows]
         self.slots = season_slots(batch)
         self.alarm, self.burst_alarm, self.shift_alarm, self.trend_alarm = settings.alarms(batch.grain)
         has_month = (
@@ -174,7 +180,7 @@ class Walk:
         model.learn(period, known, raw, samples, learnable, present & self.declared[period])
         self._learn_width(raw, deviate, learnable & ready)
         model.age += usable
-        self.changes.remember(period, model)
+        self.changes.remember(period, model, max(self.history // 2, 4))
         self._tell(period, known, point, burst, self._streak(tested))
         self._confirm(period, known, tested & ~coming_back)
         self._settle_return(period, coming_back)

@@ -37,6 +37,8 @@ def say(value: float, kind: str, unit: str = "") -> str:
         return f"{_number(value * 100, 3)} %"
     if kind == "duration" and unit in ("", "seconds", "s"):
         return _duration(value)
+    if kind == "level" and unit and value < 10:
+        return f"{_number(value, 2)} {unit}"
     shown = f"{round(value):,}" if kind == "count" else _number(value, 4)
     return f"{shown} {unit}".strip()
 
@@ -60,6 +62,11 @@ def say_period(start: date, grain: str) -> str:
         return f"the week of {start.day} {month[:3]} {start.year}"
     if grain == "month":
         return f"{month} {start.year}"
+    if grain.startswith("trailing_"):
+        days = grain.removeprefix("trailing_").removesuffix("d")
+        return f"the {days} days from {start.day} {month[:3]} {start.year}"
+    if grain == "year":
+        return str(start.year)
     return f"Q{(start.month + 2) // 3} {start.year}"
 
 
