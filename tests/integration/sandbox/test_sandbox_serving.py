@@ -343,3 +343,30 @@ def test_the_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=20) == 0
+
+
+PRINT_HASHES = """
+import hashlib, sys
+from pathlib import Path
+from connectors.sandbox.company.generate import generate
+from connectors.sandbox.company.timeline import DEFAULT_NOW
+from connectors.sandbox.exports import write_exports
+folder = Path(sys.argv[1])
+write_exports(generate(5, 0.1), DEFAULT_NOW, folder)
+for path in sorted(folder.rglob("*.*")):
+    print(path.relative_to(folder), hashlib.sha256(path.read_bytes()).hexdigest())
+"""
+
+
+def test_the_same_bytes_for_any_zone_hash_seed_and_locale(tmp_path: Path) -> None:
+    outputs = set()
+    for number, change in enumerate(
+        ({"TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "1"}, {"TZ": "UTC", "LC_ALL": "C"})
+    ):
+        command = [sys.executable, "-c", PRINT_HASHES, str(tmp_path / str(number))]
+        done = subprocess.run(
+            command, env={**os.environ, **change}, capture_output=True, text=True, check=True
+        )
+        outputs.add(done.stdout)
+    assert len(outputs) == 1
+    assert len(outputs.pop().splitlines()) > 60
