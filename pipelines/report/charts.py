@@ -80,7 +80,16 @@ def metric_chart(
         "flags": [{"d": _day(mark.start), "v": mark.value, "e": mark.effect} for mark in marks],
         "events": [{"d": _day(one.start), "n": str(i)} for i, one in enumerate(annotations, start=1)],
     }
-    return _both(lambda size: _fill(metric_template(size, value_label(unit), date_format(grain)), data))
+    wanted = {
+        "band": any(point.lower is not None and point.upper is not None for point in points),
+        "target": any(point.target is not None for point in points),
+        "open": any(point.state != "final" and point.value is not None for point in points),
+        "events": bool(annotations),
+        "flags": bool(marks),
+    }
+    parts = tuple(name for name, needed in wanted.items() if needed)
+    label, dates = value_label(unit), date_format(grain)
+    return _both(lambda size: _fill(metric_template(size, label, dates, parts), data))
 
 
 def progress_chart(kr: KeyResult, start: date, end: date) -> str:
@@ -128,7 +137,7 @@ def _last(points: Sequence[Point]) -> int:
 
 
 def _day(of: date) -> str:
-    return f"{of.isoformat()}T00:00:00"
+    return f"{of.isoformat()}T00:00:00Z"
 
 
 # ── rendering ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,7 +151,7 @@ def _fill(template: str, data: Mapping[str, Sequence[Mapping[str, Any]]]) -> str
     for source in vega["data"]:
         if source["name"] in data:
             source["values"] = copy.copy(data[source["name"]])
-    return str(vl_convert.vega_to_svg(vega))
+    return str(vl_convert.vega_to_svg(json.dumps(vega)))
 
 
 def _both(draw: Any) -> str:

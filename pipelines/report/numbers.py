@@ -161,6 +161,11 @@ def _plain(value: float, places: int) -> str:
     return f"{value:,.{places}f}"
 
 
+def symbol(unit: Unit) -> str:
+    """The sign of a currency that has a common one, else nothing."""
+    return _SYMBOLS.get(unit.currency or unit.name, "") if unit.family == "currency" else ""
+
+
 def is_percent(unit: Unit) -> bool:
     """Whether values are shown in per cent."""
     return unit.pattern.endswith("%") or (unit.family == "ratio" and unit.pattern == "0,0")
