@@ -74,7 +74,7 @@ class _CsvStream:
     """A frame read as CSV, one chunk of rows in memory at a time."""
 
     def __init__(self, frame: pa.Table) -> None:
-        self._chunks = _csv_chunks(frame)
+        self._chunks = csv_chunks(frame)
         self._buffer = memoryview(b"")
 
     def read(self, size: int = -1) -> bytes:
@@ -86,7 +86,7 @@ class _CsvStream:
         return bytes(taken)
 
 
-def _csv_chunks(frame: pa.Table) -> Iterator[bytes]:
+def csv_chunks(frame: pa.Table) -> Iterator[bytes]:
     options = pyarrow.csv.WriteOptions(include_header=False)
     plain = pa.schema(
         [
