@@ -29,10 +29,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from connectors.config import ColumnConfig, SourceConfig
 from connectors.contract import Column, ColumnType, Contract
+from connectors.declared import Declared, settings_of
 from connectors.errors import ConfigurationError, ConnectorError, NotFound, PermissionMissing
 from connectors.file_formats import Reading as Format
 from connectors.file_formats import rows_of
@@ -56,10 +57,8 @@ PAGE_ROWS = 5_000
 MAGIC = ("*", "?", "[")
 
 
-class FileStream(BaseModel):
+class FileStream(Declared):
     """One stream of files."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     path: str = Field(description="below the folder; `*` and `?` match within a name, `**` any folders")
@@ -79,10 +78,8 @@ class FileStream(BaseModel):
     description: str = ""
 
 
-class FileSettings(BaseModel):
+class FileSettings(Declared):
     """The `settings:` of a files source."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str = "files"
     folder: str = Field(description="folder, fsspec URL, or a reference to one")
@@ -96,10 +93,7 @@ def system(source: SourceConfig) -> System:
     Raises:
         ConfigurationError: its settings are wrong.
     """
-    try:
-        settings = FileSettings.model_validate(source.settings)
-    except ValidationError as error:
-        raise ConfigurationError(_problems(error), place=f"source {source.label}, settings") from None
+    settings = settings_of(source, FileSettings)
     streams = tuple(_stream(declared) for declared in settings.streams)
     return System(
         name=source.system,
@@ -107,13 +101,6 @@ def system(source: SourceConfig) -> System:
         auth=("none",),
         connect=lambda runtime: Folder.open(settings, runtime),
         check=lambda folder: folder.describe(),
-    )
-
-
-def _problems(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_input=False)
-    return "; ".join(
-        f"{'.'.join(map(str, p['loc']))}: {p['msg'].removeprefix('Value error, ')}" for p in problems
     )
 
 

@@ -139,9 +139,7 @@ class Landing:
                 # A stamp from the future would win over every later edit; now is as late as it gets.
                 seen.future += 1
                 cursor = stamp
-            deleted = page.deleted or (
-                self._flag is not None and value_at(record, self._flag) in self.stream.deletes.values
-            )
+            deleted = page.deleted or (self._flag is not None and self._is_flagged(record))
             line: dict[str, Any] = {
                 "key": key,
                 "cursor": cursor,
@@ -167,6 +165,11 @@ class Landing:
                 text = self._too_large(line)
             lines.append(text)
         return lines
+
+    def _is_flagged(self, record: Record) -> bool:
+        value = value_at(record, self._flag or ())
+        values = self.stream.deletes.values
+        return value in values if values else value is not None
 
     def _too_large(self, line: dict[str, Any]) -> bytes:
         """A record that no reader could hold: only its key lands, and it is quarantined."""

@@ -54,7 +54,8 @@ def recent_digests(
 
 def lateness(stream: Stream, plan: Plan, state: StreamState, recent: Mapping[str, str]) -> Lateness:
     """What this load saw that the one before should have seen."""
-    if plan.mode != "incremental" or state.recent is None or state.read_until is None:
+    timed = stream.cursor is not None and stream.cursor.is_time
+    if plan.mode != "incremental" or not timed or state.recent is None or state.read_until is None:
         return Lateness()
     since, until = overlap_text(state.watermark, stream.overlap), sortable(state.read_until)
     late = [

@@ -48,12 +48,14 @@ class Plan:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Plan:
         """The plan that was written down."""
-        start, end = content["window"]
+        start, end, after = content["window"]
         return cls(
             mode=content["mode"],
             config_hash=content["config_hash"],
             started_at=datetime.fromisoformat(content["started_at"]),
-            window=Window(datetime.fromisoformat(start) if start else None, datetime.fromisoformat(end)),
+            window=Window(
+                datetime.fromisoformat(start) if start else None, datetime.fromisoformat(end), after
+            ),
             parents_after=content["parents"][0],
             parents_upto=content["parents"][1],
         )
@@ -77,12 +79,13 @@ def plan_load(
         return Plan("full", config_hash, now, Window(None, now))
     watermark = instant_of(state.watermark)
     start = watermark - stream.overlap if watermark else None
-    return Plan("incremental", config_hash, now, Window(start, now))
+    after = "" if stream.cursor.is_time else state.watermark.lstrip("0") or "0"
+    return Plan("incremental", config_hash, now, Window(start, now, after))
 
 
 def window_json(window: Window) -> list[str | None]:
     """A window as JSON."""
-    return [window.start.isoformat() if window.start else None, window.end.isoformat()]
+    return [window.start.isoformat() if window.start else None, window.end.isoformat(), window.after]
 
 
 def _full_read_due(state: StreamState, now: datetime, settings: LoadSettings) -> bool:

@@ -48,10 +48,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Window:
-    """The span of cursor values that one load reads: from `start` (None: from the beginning) up to `end`."""
+    """The span of cursor values that one load reads: from `start` (None: from the beginning) up to `end`.
+
+    A cursor that only orders (an id) has no `start`; `after` is the greatest value seen, as it is written.
+    """
 
     start: datetime | None
     end: datetime
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -246,7 +250,7 @@ class Deletes:
     Attributes:
         kind: how a deletion shows.
         flag: for FLAG, the path of the field.
-        values: for FLAG, the values that mean deleted.
+        values: for FLAG, the values that mean deleted; none: any value that is not null.
         read: for ARCHIVED and TOMBSTONES, the reader of that list.
         keys: for RECONCILE (and beside any other kind), lists the keys of all records there are.
         every: how often `read` and `keys` are due; None: with every load.

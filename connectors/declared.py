@@ -1,0 +1,133 @@
+"""What the sources that declare their streams in YAML have in common: columns, cursor, deletions.
+
+Used by the SQL, HTTP and process sources; each adds where its rows come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from connectors.config import ColumnConfig, SourceConfig
+from connectors.contract import Column, ColumnType, Contract
+from connectors.errors import ConfigurationError
+from connectors.stream import Cursor, CursorKind, DeleteKind, Deletes, Reader
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+class Declared(BaseModel):
+    """A model whose unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CursorDeclared(Declared):
+    """The field that says when a row changed, or in which order rows came."""
+
+    field: str
+    kind: CursorKind = CursorKind.ISO
+    fallback: str = Field("", description="field that counts while the first is null")
+    precision_seconds: float = Field(0.000001, gt=0, description="step of the system's filter")
+    zone: str = Field("UTC", description="zone of stamps without an offset")
+    beginning: datetime | None = Field(None, description="value of the filter in the first load")
+
+    def cursor(self) -> Cursor:
+        """The cursor as streams hold it."""
+        return Cursor(
+            field=self.field,
+            kind=self.kind,
+            fallback=self.fallback,
+            precision=timedelta(seconds=self.precision_seconds),
+            zone=self.zone,
+            beginning=self.beginning,
+        )
+
+
+class DeletesDeclared(Declared):
+    """How a stream learns that a row is gone."""
+
+    kind: Literal["none", "flag", "snapshot", "reconcile"] = "none"
+    flag: str = ""
+    values: tuple[Any, ...] = Field((), description="of the flag; none: any value that is not null")
+    every_hours: float = Field(24.0, ge=0, description="how often keys are compared")
+
+
+class StreamDeclared(Declared):
+    """What every declared stream has."""
+
+    name: str
+    columns: tuple[ColumnConfig, ...] = Field(min_length=1)
+    key: tuple[str, ...] = Field(min_length=1)
+    cursor: CursorDeclared | None = None
+    overlap_seconds: float = Field(0.0, ge=0, description="how late a row may become visible")
+    deletes: DeletesDeclared = DeletesDeclared()
+    ignored: tuple[str, ...] = Field((), description="known fields that never land")
+    open_containers: tuple[str, ...] = ("",)
+    about_people: bool = False
+    zone: str = Field("", description="zone of timestamp columns without an offset")
+    description: str = ""
+
+    def contract(self) -> Contract:
+        """The contract of the stream."""
+        return Contract(
+            columns=tuple(_in_zone(column.column(), self.zone) for column in self.columns),
+            key=self.key,
+            open_containers=self.open_containers,
+            ignored=self.ignored,
+            about_people=self.about_people,
+        )
+
+    def delete_rule(self, keys: Reader | None = None) -> Deletes:
+        """The delete rule of the stream; `keys` lists its keys, where that is possible.
+
+        Raises:
+            ConfigurationError: keys are to be compared, and cannot be listed.
+        """
+        declared = self.deletes
+        every = timedelta(hours=declared.every_hours)
+        match declared.kind:
+            case "flag":
+                return Deletes(DeleteKind.FLAG, flag=declared.flag, values=declared.values)
+            case "snapshot":
+                return Deletes(DeleteKind.SNAPSHOT)
+            case "reconcile":
+                if keys is None:
+                    raise ConfigurationError(
+                        f"stream {self.name!r}: keys cannot be listed here",
+                        hint="use deletes: {kind: snapshot}",
+                    )
+                return Deletes(DeleteKind.RECONCILE, keys=keys, every=every)
+        return Deletes()
+
+
+def _in_zone(column: Column, zone: str) -> Column:
+    return (
+        replace(column, zone=zone)
+        if zone and not column.zone and column.type is ColumnType.TIMESTAMP
+        else column
+    )
+
+
+def settings_of(source: SourceConfig, model: type[Settings]) -> Settings:
+    """The source's `settings:` as a model.
+
+    Raises:
+        ConfigurationError: something in them is wrong; names the source and the fields.
+    """
+    try:
+        return model.model_validate(source.settings)
+    except ValidationError as error:
+        raise ConfigurationError(problems(error), place=f"source {source.label}, settings") from None
+
+
+def problems(error: ValidationError) -> str:
+    """What a validation found, in one line, without the values that were given."""
+    found: Sequence[Any] = error.errors(include_url=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(map(str, p['loc']))}: {p['msg'].removeprefix('Value error, ')}" for p in found
+    )
