@@ -192,5 +192,5 @@ def read_annotations(connection: Connection) -> tuple[Annotation, ...]:
 def read_holidays(connection: Connection) -> tuple[tuple[date, str], ...]:
     """Days that are no business days, with their names."""
     columns = "date_key AS holiday_date, holiday_name"
-    rows = fetch(connection, "dim_date", columns, "date_key", "is_holiday")
+    rows = fetch(connection, "dim_date", columns, "holiday_date", "is_holiday")
     return tuple((row["holiday_date"], row["holiday_name"] or "holiday") for row in rows)

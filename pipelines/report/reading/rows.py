@@ -54,6 +54,9 @@ def fetch(
     ``latest`` (``published_at, 200``) keeps that many rows with the greatest value of a time column.
     """
     names = [name.strip().rpartition(" ")[2] for name in columns.split(",")]
+    sort = [name for name in order.split(", ") if name]
+    if unknown := {name.removeprefix("-") for name in sort} - set(names):
+        raise ValueError(f"{view} is to be sorted by {sorted(unknown)}, which is not among {names}")
     sql = f"SELECT {columns} FROM {view}"
     sql += f" WHERE {where}" if where else ""
     if latest:
@@ -62,7 +65,7 @@ def fetch(
     kinds = {name: kind for name in names if (kind := _kind(name)) is not None}
     found = connection.execute(text(sql).columns(**kinds), dict(parameters or {}))
     rows = [dict(zip(names, row, strict=True)) for row in found]
-    for name in reversed([name for name in order.split(", ") if name]):
+    for name in reversed(sort):
         _sort(rows, name)
     return rows
 

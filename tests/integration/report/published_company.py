@@ -38,6 +38,7 @@ from pipelines.report.model import Definition, KeyResult, Kpi, Objective, Snapsh
 from tests.unit.report.company_report import NOW, OWNERS, THROUGH, company
 
 PERSON = {name: key for key, name in OWNERS.items()}
+HOLIDAYS = {date(2026, 10, 3): "German Unity Day", date(2026, 12, 25): "Christmas Day"}
 
 
 def published_company(engine: Engine, snapshot: Snapshot | None = None) -> PublishResult:
@@ -381,8 +382,9 @@ def _date(day: date) -> DateRow:
         year,
         day.year,
         iso.weekday,
-        iso.weekday < 6,
-        False,
+        iso.weekday < 6 and day not in HOLIDAYS,
+        day in HOLIDAYS,
+        HOLIDAYS.get(day),
     )
 
 

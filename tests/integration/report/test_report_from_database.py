@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,7 @@ def test_what_was_published_is_read_back(sqlite: Engine) -> None:
     assert read.anomalies[0].root_cause[0]["name"] == "emea"
     assert {one.asset: one.health for one in read.health}["support.tickets"] == "red"
     assert [one.metric_id for one in read.blocked] == ["first_response_time"]
+    assert read.holidays == ((date(2026, 10, 3), "German Unity Day"), (date(2026, 12, 25), "Christmas Day"))
 
 
 def test_a_kpi_that_is_held_back_is_read_so(sqlite: Engine) -> None:
