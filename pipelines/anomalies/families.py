@@ -48,6 +48,9 @@ SIGNED_SHARE = 0.1
 EXACT_BELOW = 60.0
 """Expected count below which the exact tail is used; above it the variance-stabilising transform is as good."""
 
+STEPS = 10
+"""Steps towards the end of a band; the deviate is nearly linear in the place, so each more than halves the error."""
+
 _TINY = 1e-300
 _ALMOST = 1e-6
 
@@ -272,7 +275,7 @@ def _count_end(eta: Floats, sampling: Floats, total: Floats, target: Floats) -> 
     def units(place: Floats) -> Floats:
         return np.asarray(np.maximum((np.sinh(np.clip(place * root / 2, 0, 300)) / root) ** 2 - 0.375, 0.0))
 
-    for _ in range(4):  # the deviate is nearly linear in ``at``: each step gains two digits
+    for _ in range(STEPS):
         at = np.maximum(at + target * stretch - _count(units(at), mean, extra), 0.0)
     return units(at)
 
@@ -283,7 +286,7 @@ def _share_end(samples: Floats, eta: Floats, sampling: Floats, total: Floats, ta
     size = 1 / (1 / np.maximum(samples, 1e-3) + extra)
     chance, step = _share(eta), np.sqrt(total)
     at = np.clip(eta + target * step, 0, np.pi)
-    for _ in range(5):
+    for _ in range(STEPS):
         found = _binomial(np.sin(at / 2) ** 2 * size, size, chance) / stretch
         at = np.clip(at + (target - found) * step, 0, np.pi)
     return np.asarray(np.sin(at / 2) ** 2)

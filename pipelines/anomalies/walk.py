@@ -173,7 +173,7 @@ class Walk:
 
         coming_back = self._returning(period, observed, known, deviate, tested)
         point = tested & ~coming_back & (np.abs(deviate) > self._alarm())
-        burst = self._burst(deviate, tested & ~coming_back)
+        burst = self._burst(deviate, tested & ~coming_back, point)
         usable = present & ~self.ignored[period]
         self.changes.observe(period, known, raw, usable)
         learnable = usable & ~point & ~first
@@ -242,10 +242,10 @@ class Walk:
         step = STRETCH_STEP * ((np.abs(deviate) > self._half_width()) - (1 - self.settings.band_coverage))
         self.stretch = np.where(learnable, np.clip(self.stretch + step, *STRETCH_RANGE), self.stretch)
 
-    def _burst(self, deviate: Floats, tested: Bools) -> Ints:
+    def _burst(self, deviate: Floats, tested: Bools, point: Bools) -> Ints:
         """Length of a run of two or three periods that are odd together, where none is odd enough alone; else 0."""
         calm = self.changes.restless()
-        self.last = np.vstack([self.last[1:], np.where(tested, deviate, 0.0)])
+        self.last = np.vstack([self.last[1:], np.where(tested & ~point, deviate, 0.0)])
         found = np.zeros(len(deviate), dtype=np.int64)
         for length in (2, 3):
             recent = self.last[-length:]

@@ -47,7 +47,9 @@ def say_range(lower: float, upper: float, kind: str, unit: str = "") -> str:
     """An expected range; a count's ends are the outermost whole numbers inside it."""
     if kind == "count":
         low, high = math.ceil(lower - 1e-9), math.floor(upper + 1e-9)
-        return f"{max(low, 0):,}–{max(high, low, 0):,}"
+        if low > high:  # no whole number inside: the two around it
+            low, high = high, low
+        return f"{max(low, 0):,}–{max(high, 0):,}"
     if kind in ("ratio", "duration"):
         return f"{say(lower, kind, unit)}–{say(upper, kind, unit)}"
     return f"{_number(lower, 4)}–{_number(upper, 4)}"
