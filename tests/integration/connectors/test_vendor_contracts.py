@@ -1,0 +1,36 @@
+"""What the connectors send, and what the fakes answer them, against the vendors' own machine-readable contracts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connectors.registry import system_of
+from connectors.sandbox.contracts import Contracts
+from tests.integration.connectors.vendor_bench import VendorBench
+from tests.integration.connectors.vendors import VENDORS
+
+DESCRIBED = ("salesforce", "jira", "intercom", "hubspot", "linear", "zendesk")
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_requests_and_answers_keep_the_vendors_contract(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_folder: Path
+) -> None:
+    vendor = VENDORS[name]
+    contracts = Contracts(shared_folder / "contracts")
+    with VendorBench(vendor.fake, tmp_path, monkeypatch, vendor.source) as bench:
+        bench.fake.observer = lambda exchange: contracts.observe(name, exchange)
+        light = [s.name for s in system_of(bench.source()).streams if s.name not in vendor.heavy]
+        for _ in range(2):
+            result = bench.load_all(streams=light)
+            assert result.ok, result.failures
+            bench.clock.advance(days=2)
+        if name == "salesforce":
+            bench.load("opportunities", options={"bulk_threshold": "10"})
+            bench.reset("opportunities")
+            bench.load("opportunities", options={"bulk_threshold": "10"})
+        assert len(bench.fake.exchanges) > 5
+    assert list(contracts.violations) == []
+    assert contracts.checked > 0, "nothing was compared with the contract"
