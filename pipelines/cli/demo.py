@@ -65,11 +65,16 @@ def demo(
         measured["first_run_seconds"] = round(outcome.seconds, 1)
         if not outcome.succeeded:
             raise typer.Exit(Exit.RUN_FAILED)
-        console.print("[bold]▸ Alerts[/bold]: the outbox is drained to a webhook and a mail sink on loopback")
+        # Quiet hours end at seven: what is not critical waits for the owners' morning.
+        running.sandbox.advance(hours=3)
+        console.print(
+            f"[bold]▸ Alerts[/bold] at {running.sandbox.clock():%H:%M}, after the quiet hours: the outbox is drained"
+            " to a webhook and a mail sink on loopback"
+        )
         report = deliver(running.load(), os.environ, 30.0)
         told = (len(running.webhook.kept), len(running.mail.kept))
         if next_day:
-            running.sandbox.advance(days=1)
+            running.sandbox.advance(hours=21)
             console.print(
                 f"[bold]▸ A day passes[/bold]: {running.sandbox.clock():%A, %d %B %Y}; only what changed is read"
             )

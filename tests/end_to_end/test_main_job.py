@@ -134,6 +134,7 @@ def test_the_planted_stories_are_flagged(company: Company) -> None:
 
 
 def test_alerts_arrive_once(company: Company) -> None:
+    company.running.sandbox.advance(hours=3)  # quiet hours end at seven
     report = deliver(company.running.load(), os.environ, 30.0)
     kept = [*company.running.webhook.kept, *company.running.mail.kept]
     assert report.failed == 0
@@ -246,7 +247,7 @@ def test_a_broken_dictionary_is_told_by_line_and_touches_nothing(company: Compan
 
 def test_a_day_later_only_what_changed_is_read_and_the_batch_follows(company: Company) -> None:
     before = company.batches()
-    company.running.sandbox.advance(days=1)
+    company.running.sandbox.advance(hours=21)
     outcome = company.run()
     assert outcome.succeeded, outcome.failures
     assert company.batches() == before + 1

@@ -6,7 +6,6 @@ import datetime as dt
 import decimal
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -102,7 +101,7 @@ def test_the_warehouse_equals_the_source_day_after_day(sandbox: SandboxInstallat
         # The second run reads what changed, not everything again.
         for name in ("salesforce.leads", "jira.issues", "intercom.conversations", "jira.changelog"):
             assert second[name] < 0.3 * first[name], name
-        sandbox.sandbox.advance(days=9)
+        sandbox.sandbox.advance(days=21)
         run(sandbox, installation, warehouse)
         assert differences(sandbox, warehouse) == {}
         assert not warehouse.exists(QUARANTINE)

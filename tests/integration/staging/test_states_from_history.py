@@ -13,6 +13,14 @@ from pipelines.warehouse import DuckDBWarehouse
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 -- the warehouse holds naive UTC
 STATUSES = {"To Do": "to_do", "In Progress": "in_progress", "Done": "done"}
+NO_STATUSES = pa.table({"status": pa.array([], pa.string()), "status_category": pa.array([], pa.string())})
+NO_STAGES = pa.table(
+    {
+        "stage": pa.array([], pa.string()),
+        "is_closed": pa.array([], pa.bool_()),
+        "is_won": pa.array([], pa.bool_()),
+    }
+)
 CHANGES = st.lists(
     st.tuples(
         st.integers(0, 12),
@@ -67,6 +75,8 @@ def test_issue_states_equal_a_replay_at_every_hour(changes: list[tuple[int, str,
     issues += [(f"c{n}", status, None, "task", False) for n, status in enumerate(STATUSES)]
     issues += [("gone", "Done", None, "bug", True)]
     with DuckDBWarehouse(":memory:") as warehouse:
+        warehouse.write("tracker.statuses", NO_STATUSES)
+        warehouse.write("crm.stages", NO_STAGES)
         warehouse.write(
             "tracker.issues",
             pa.table(
@@ -107,6 +117,8 @@ def test_issue_states_equal_a_replay_at_every_hour(changes: list[tuple[int, str,
 def test_a_reprioritised_bug_does_not_change_last_march() -> None:
     """Source: catalogue rules, 'As-of reconstruction'."""
     with DuckDBWarehouse(":memory:") as warehouse:
+        warehouse.write("tracker.statuses", NO_STATUSES)
+        warehouse.write("crm.stages", NO_STAGES)
         warehouse.write(
             "tracker.issues",
             pa.table(
@@ -147,6 +159,8 @@ def test_a_reprioritised_bug_does_not_change_last_march() -> None:
 def test_the_pipeline_as_it_stood() -> None:
     """Stage and amount of an open opportunity, before and after each change."""
     with DuckDBWarehouse(":memory:") as warehouse:
+        warehouse.write("tracker.statuses", NO_STATUSES)
+        warehouse.write("crm.stages", NO_STAGES)
         warehouse.write(
             "crm.opportunities",
             pa.table(
@@ -187,3 +201,41 @@ def test_the_pipeline_as_it_stood() -> None:
         ("a", "Closed Won", 1200.0, True, True),
         ("b", "Demo", None, False, False),
     ]
+
+
+def test_a_status_that_no_issue_has_today_keeps_its_category() -> None:
+    with DuckDBWarehouse(":memory:") as warehouse:
+        warehouse.write(
+            "tracker.statuses",
+            pa.table({"status": ["In Review", "Done"], "status_category": ["in_progress", "done"]}),
+        )
+        warehouse.write(
+            "tracker.issues",
+            pa.table(
+                {
+                    "issue_id": ["1"],
+                    "team": ["core"],
+                    "status": ["Done"],
+                    "status_category": ["done"],
+                    "priority": ["low"],
+                    "type": ["bug"],
+                    "created_at": pa.array([START], pa.timestamp("us")),
+                    "is_deleted": [False],
+                }
+            ),
+        )
+        warehouse.write(
+            "tracker.issue_changelog",
+            pa.table(
+                {
+                    "issue_id": ["1"],
+                    "change_id": ["1"],
+                    "field": ["status"],
+                    "changed_at": pa.array([START + timedelta(days=1)], pa.timestamp("us")),
+                    "old": ["In Review"],
+                    "new": ["Done"],
+                }
+            ),
+        )
+        sql = (FOLDER / "derived" / "tracker.issue_states.sql").read_text(encoding="utf-8")
+        assert warehouse.query(sql).column("status_category").to_pylist() == ["in_progress", "done"]

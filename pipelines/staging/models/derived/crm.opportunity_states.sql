@@ -1,9 +1,15 @@
 -- The field history folded into intervals [valid_from, valid_to): the pipeline as it stood at any instant.
 -- Stage, amount and close date come from history; today's value is only used where nothing ever changed.
 WITH stages AS (
-    SELECT stage, bool_or(is_closed) AS is_closed, bool_or(is_won) AS is_won
-    FROM crm.opportunities
-    GROUP BY stage
+    -- The CRM's own list first: a stage that no opportunity is in today is still open, closed or won.
+    SELECT
+        coalesce(listed.stage, present.stage) AS stage,
+        coalesce(listed.is_closed, present.is_closed) AS is_closed,
+        coalesce(listed.is_won, present.is_won) AS is_won
+    FROM crm.stages AS listed
+    FULL OUTER JOIN (
+        SELECT stage, bool_or(is_closed) AS is_closed, bool_or(is_won) AS is_won FROM crm.opportunities GROUP BY stage
+    ) AS present ON present.stage = listed.stage
 ),
 changes AS (
     SELECT

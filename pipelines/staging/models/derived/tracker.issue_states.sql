@@ -1,9 +1,14 @@
 -- The changelog folded into intervals [valid_from, valid_to): what an issue was at any instant of its life.
 -- Status, priority and type come from history; today's value is only used where nothing ever changed.
 WITH categories AS (
-    SELECT status, max(status_category) AS status_category
-    FROM tracker.issues
-    GROUP BY status
+    -- The tracker's own list first: a status that no issue has today still has its category.
+    SELECT
+        coalesce(listed.status, present.status) AS status,
+        coalesce(listed.status_category, present.status_category) AS status_category
+    FROM tracker.statuses AS listed
+    FULL OUTER JOIN (
+        SELECT status, max(status_category) AS status_category FROM tracker.issues GROUP BY status
+    ) AS present ON present.status = listed.status
 ),
 changes AS (
     SELECT
