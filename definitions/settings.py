@@ -311,6 +311,10 @@ class QualitySettings(Section):
         36, description="how far a time stamp may lie ahead of now: zones and clock skew (hours)"
     )
     earliest_year: int = Field(1990, description="time stamps before it are disguised nulls (year)")
+    planned_years: int = Field(10, description="how far ahead a planned date may lie (years)")
+    orphan_share: float = Field(
+        0.05, description="share of references without a partner up to which they are no warning (fraction)"
+    )
     volume_minimum: int = Field(20, description="previous rows needed to judge a volume (rows)")
     volume_shrink_error: float = Field(
         0.5, description="share of the previous rows below which a shrunken table is an error (fraction)"

@@ -87,9 +87,13 @@ def build_data_docs(
 
 def _checks(catalogue: Catalogue, now: datetime) -> Mapping[str, Check]:
     settings, declared = catalogue.settings.quality, contracts(catalogue)
-    generated = [check for one in declared.values() for check in generated_suite(one, settings, now)]
     written = load_suites([SHIPPED, catalogue.root / "quality"], declared, settings)
-    return {check.check_id: check for check in (*generated, *written)}
+    generated = [
+        check
+        for one in declared.values()
+        for check in generated_suite(one, settings, now, written.planned.get(one.table, ()))
+    ]
+    return {check.check_id: check for check in (*generated, *written.checks)}
 
 
 def _expectation(result: CheckResult, check: Check | None) -> Any:

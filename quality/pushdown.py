@@ -8,7 +8,8 @@ handling follows Great Expectations: value expectations skip NULL.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import floor
 
 from sqlglot import exp
 
@@ -18,26 +19,49 @@ from .conditions import parse_condition
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How one check is measured. ``counts_rows``: the number is how many rows break the check."""
+    """How one check is measured. ``counts_rows``: the number is how many rows break the check. ``eligible`` counts
+    the rows that could break it, where a share of them may (``mostly``)."""
 
     number: exp.Expr
     low: float | None
     high: float | None
     counts_rows: bool
     offenders: exp.Select | None = None
+    eligible: exp.Expr | None = None
 
 
 def probe(check: Check) -> Probe | None:
     """The pushed-down form of a check, or None when there is none and its columns must be pulled."""
     build = _FORMS.get(check.expect)
-    return None if build is None else build(check)
+    if build is None:
+        return None
+    made = build(check)
+    return replace(made, eligible=_eligible(check)) if made.counts_rows and "mostly" in check.kwargs else made
+
+
+def most_failing(eligible: float, mostly: float) -> float:
+    """How many rows may break a check that is to hold for ``mostly`` of the eligible ones."""
+    return floor((1 - mostly) * eligible + 1e-9)
+
+
+def _eligible(check: Check) -> exp.Expr:
+    """Rows that a check looks at: those with a value, but for the checks that are about having one."""
+    about_null = ("expect_column_values_to_not_be_null", "expect_column_values_to_be_null")
+    named = check.kwargs.get("columns") or ([check.kwargs["column"]] if "column" in check.kwargs else [])
+    if check.expect in about_null or not isinstance(named, list | tuple) or not named:
+        return exp.Count(this=exp.Star())
+    known = exp.and_(*(exp.Is(this=column(str(name)), expression=exp.Null()).not_() for name in named))
+    return exp.Count(this=exp.Case(ifs=[exp.If(this=known, true=exp.Literal.number(1))]))
 
 
 def scan(table: str, probes: Sequence[Probe], dialect: str) -> str:
-    """One SELECT over a table: column ``n`` holds its rows, ``c0``, ``c1``, … the probes' numbers."""
+    """One SELECT over a table: column ``n`` holds its rows, ``c0``, ``c1``, … the probes' numbers, ``e0``, ``e1``, …
+    the eligible rows of those that have them."""
     select = exp.select(exp.alias_(exp.Count(this=exp.Star()), "n"))
     for position, one in enumerate(probes):
         select = select.select(exp.alias_(one.number.copy(), f"c{position}"))
+        if one.eligible is not None:
+            select = select.select(exp.alias_(one.eligible.copy(), f"e{position}"))
     return select.from_(table_of(table)).sql(dialect=dialect)
 
 

@@ -20,7 +20,7 @@ from definitions.settings import QualitySettings
 from .checks import OWN_TYPES, REFERENCES_EXIST, Check
 from .contracts import TableContract, contracts
 from .lineage import Lineage, lineage
-from .pushdown import Probe, column, probe, sample, scan, table_of
+from .pushdown import Probe, column, most_failing, probe, sample, scan, table_of
 from .results import CheckResult, Dimension, Key, Severity
 from .runner import Judge, Measured, Verdict
 from .shape import ShapeFinding, absent, shape
@@ -58,7 +58,8 @@ def run_staging_checks(
     schema_of = _schemas(query, dialect)
     for table, contract in declared.items():
         if table in wanted:
-            checks = [*generated_suite(contract, settings, now), *(c for c in written if c.table == table)]
+            generated = generated_suite(contract, settings, now, written.planned.get(table, ()))
+            checks = [*generated, *(check for check in written.checks if check.table == table)]
             before = None if row_counts is None else row_counts.get(table)
             run = _TableRun(contract, checks, traced, settings, query, dialect, judge, now, schema_of)
             try:
@@ -82,6 +83,14 @@ def _schemas(query: Query, dialect: str) -> Callable[[str], pa.Schema | None]:
             return None
 
     return schema_of
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the scan read for one probe."""
+
+    number: float | None
+    eligible: float | None
 
 
 @dataclass(frozen=True)
@@ -112,18 +121,18 @@ class _TableRun:
         rows, numbers = self._measure(pushed)
         shapes = shape(self.contract, schema, rows, rows_before, self.settings)
         measured = [one.measured for one in shapes] + [
-            Measured(check.check_id, number, one.low, one.high)
-            for (check, one), number in zip(pushed, numbers, strict=True)
-            if not isinstance(number, Exception)
+            Measured(check.check_id, read.number, one.low, _high(check, one, read))
+            for (check, one), read in zip(pushed, numbers, strict=True)
+            if not isinstance(read, Exception)
         ]
         verdicts = self.judge.numbers(self.table, measured)
         said = dict(zip((one.name for one in measured), verdicts, strict=True))
         found = [self._shaped(one, said[one.measured.name], rows) for one in shapes]
-        for (check, one), number in zip(pushed, numbers, strict=True):
-            if isinstance(number, Exception):
-                found.append(self._raised(check, number))
+        for (check, one), read in zip(pushed, numbers, strict=True):
+            if isinstance(read, Exception):
+                found.append(self._raised(check, read))
             else:
-                found.append(self._judged(check, one, rows, number, said[check.check_id]))
+                found.append(self._judged(check, one, rows, read, said[check.check_id]))
         return found + [self._pulled(check, rows) for check, one in probes if one is None]
 
     def _can_run(self, check: Check, there: set[str]) -> bool:
@@ -137,14 +146,14 @@ class _TableRun:
 
     # ── measuring ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def _measure(self, pushed: Sequence[tuple[Check, Probe]]) -> tuple[int, list[float | Exception | None]]:
+    def _measure(self, pushed: Sequence[tuple[Check, Probe]]) -> tuple[int, list[Reading | Exception]]:
         """Rows of the table and one number per check, in one scan; when that raises, one scan per check, so
         that one broken check does not take the others with it."""
         try:
             return self._scan([one for _, one in pushed])
         except Exception:
             rows, _ = self._scan([])
-        numbers: list[float | Exception | None] = []
+        numbers: list[Reading | Exception] = []
         for _, one in pushed:
             try:
                 numbers += self._scan([one])[1]
@@ -152,10 +161,14 @@ class _TableRun:
                 numbers.append(problem)
         return rows, numbers
 
-    def _scan(self, probes: Sequence[Probe]) -> tuple[int, list[float | Exception | None]]:
+    def _scan(self, probes: Sequence[Probe]) -> tuple[int, list[Reading | Exception]]:
         row = self.query(scan(self.table, probes, self.dialect)).to_pylist()[0]
-        found = [row[f"c{i}"] for i in range(len(probes))]
-        return int(row["n"]), [None if number is None else float(number) for number in found]
+        found: list[Reading | Exception] = []
+        for i, one in enumerate(probes):
+            number = row[f"c{i}"]
+            eligible = None if one.eligible is None else float(row[f"e{i}"])
+            found.append(Reading(None if number is None else float(number), eligible))
+        return int(row["n"]), found
 
     def _sample(self, check: Check, one: Probe) -> tuple[Key, ...]:
         key = self.contract.key
@@ -198,11 +211,10 @@ class _TableRun:
             details={} if said.passed else details,
         )
 
-    def _judged(
-        self, check: Check, one: Probe, rows: int, number: float | None, said: Verdict
-    ) -> CheckResult:
+    def _judged(self, check: Check, one: Probe, rows: int, read: Reading, said: Verdict) -> CheckResult:
         if said.raised:
             return self._raised(check, said.raised)
+        number, high = read.number, _high(check, one, read)
         failed = int(number or 0) if one.counts_rows else None
         if one.counts_rows:
             told = f"{failed} of {rows} rows: {check.what}" if failed else f"no row of {rows}: {check.what}"
@@ -215,7 +227,7 @@ class _TableRun:
             rows=rows,
             failed=failed,
             observed=number,
-            threshold=one.high if one.high is not None else one.low,
+            threshold=high if high is not None else one.low,
             sample=() if said.passed else self._sample(check, one),
         )
 
@@ -285,6 +297,14 @@ class _TableRun:
         message = f"{self.table}: could not check that no row: {check.what}; {_one_line(problem)}"
         found = self._result(check, False, message, rows=None, failed=None, observed=None, threshold=None)
         return replace(found, severity=Severity.ERROR, blocks_publish=True, raised=True)
+
+
+def _high(check: Check, one: Probe, read: Reading) -> float | None:
+    """The greatest number that passes: a share of the eligible rows where the check holds for most of them."""
+    mostly = check.kwargs.get("mostly")
+    if read.eligible is None or not isinstance(mostly, int | float):
+        return one.high
+    return most_failing(read.eligible, float(mostly))
 
 
 def _reads(check: Check) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ are possible, references exist, intervals do not overlap. What only a person can
 
     suites:
       - table: billing.subscriptions
+        planned: [end_date]              # time columns that hold plans: they may lie in the future
         checks:
           - {id: ends_after_start, satisfy: end_date is null or end_date >= start_date}
           - {id: plan_is_short, expect: expect_column_value_lengths_to_be_between,
@@ -15,7 +16,8 @@ are possible, references exist, intervals do not overlap. What only a person can
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,11 +41,19 @@ from .errors import SuiteError
 from .results import Dimension, Severity
 
 SHIPPED = Path(__file__).parent / "suites"
+IDENTITIES = "identities.yml"
+"""File of identities between metrics; it stands in the same folder and is no suite."""
+
 LARGEST_DOUBLE = 1.7976931348623157e308
 
 
-def generated_suite(contract: TableContract, settings: QualitySettings, now: datetime) -> list[Check]:
-    """Checks that follow from a contract alone, in order of harm: keys first, references last."""
+def generated_suite(
+    contract: TableContract, settings: QualitySettings, now: datetime, planned: Collection[str] = ()
+) -> list[Check]:
+    """Checks that follow from a contract alone, in order of harm: keys first, references last.
+
+    ``planned`` columns hold plans, which may lie in the future.
+    """
     make = _Maker(contract, settings)
     checks: list[Check] = []
     keyed = {column for key in contract.keys for column in key}
@@ -79,7 +89,7 @@ def generated_suite(contract: TableContract, settings: QualitySettings, now: dat
                 )
             )
     for name in contract.time_columns:
-        checks.append(make.possible_time(name, now))
+        checks.append(make.possible_time(name, now, name in planned))
     for intervals in contract.intervals:
         checks.append(
             make.check(
@@ -102,6 +112,7 @@ def generated_suite(contract: TableContract, settings: QualitySettings, now: dat
                 Severity.WARN,
                 reference.columns,
                 columns=list(reference.columns),
+                mostly=1 - settings.orphan_share,
                 to=reference.to,
                 to_columns=list(reference.to_columns),
             )
@@ -167,12 +178,15 @@ class _Maker:
         expect = "expect_compound_columns_to_be_unique"
         return self.check(name, expect, what, Severity.ERROR, None, column_list=list(key))
 
-    def possible_time(self, column: str, now: datetime) -> Check:
-        latest = now.astimezone(UTC) + timedelta(hours=self.settings.future_tolerance_hours)
+    def possible_time(self, column: str, now: datetime, is_plan: bool) -> Check:
+        ahead = timedelta(hours=self.settings.future_tolerance_hours)
+        if is_plan:
+            ahead = timedelta(days=366 * self.settings.planned_years)
+        latest = now.astimezone(UTC) + ahead
         return self.check(
             f"{column}.possible",
             "expect_column_values_to_be_between",
-            f"{column} lies in the future or before {self.settings.earliest_year}",
+            f"{column} lies {'far ' if is_plan else ''}in the future or before {self.settings.earliest_year}",
             Severity.WARN,
             (column,),
             column=column,
@@ -206,7 +220,8 @@ class _Suite(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     table: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$")
-    checks: list[_Entry]
+    checks: list[_Entry] = Field(default_factory=list)
+    planned: list[str] = Field(default_factory=list)
 
 
 class _File(BaseModel):
@@ -215,16 +230,28 @@ class _File(BaseModel):
     suites: list[_Suite]
 
 
+@dataclass(frozen=True)
+class WrittenSuites:
+    """What people wrote: their checks, and by table the columns that hold plans."""
+
+    checks: tuple[Check, ...]
+    planned: Mapping[str, frozenset[str]]
+
+
 def load_suites(
     folders: Iterable[Path], contracts: Mapping[str, TableContract], settings: QualitySettings
-) -> list[Check]:
-    """Hand-written checks on tables that the dictionary declares, by file and line.
+) -> WrittenSuites:
+    """Hand-written suites of tables that the dictionary declares, by file and line.
 
     A check on a table or column that no source declares does not apply and is left out. Raises `SuiteError`
     with the file and what is wrong in it.
     """
     checks: dict[str, Check] = {}
-    for file in sorted(file for folder in folders if folder.is_dir() for file in folder.glob("*.yml")):
+    planned: dict[str, frozenset[str]] = {}
+    files = sorted(file for folder in folders if folder.is_dir() for file in folder.glob("*.yml"))
+    for file in files:
+        if file.name == IDENTITIES:
+            continue
         try:
             content = _File.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
         except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as problem:
@@ -233,6 +260,7 @@ def load_suites(
             contract = contracts.get(suite.table)
             if contract is None:
                 continue
+            planned[suite.table] = planned.get(suite.table, frozenset()) | frozenset(suite.planned)
             for entry in suite.checks:
                 check = _written(entry, contract, settings, file)
                 if check is None:
@@ -240,7 +268,7 @@ def load_suites(
                 if check.check_id in checks:
                     raise SuiteError(file, f"check {check.check_id} is there twice; give one another id")
                 checks[check.check_id] = check
-    return list(checks.values())
+    return WrittenSuites(tuple(checks.values()), planned)
 
 
 def _written(entry: _Entry, contract: TableContract, settings: QualitySettings, file: Path) -> Check | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from quality import Dimension, Judge, Severity
 from quality.checks import Check
-from quality.pushdown import probe, sample, scan
+from quality.pushdown import most_failing, probe, sample, scan
 
 CHECKS = {
     "expect_column_values_to_not_be_null": {"column": "a"},
@@ -90,6 +90,23 @@ def test_rows_that_fail_are_the_same(judge: Judge, values: list[tuple]) -> None:
         said = judge.frame(one, frame(values), [])
         assert not said.raised
         assert pushed[one.check_id] == (said.rows_failed or 0), one.check_id
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=rows, mostly=st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]))
+def test_mostly_passes_the_same_tables(judge: Judge, values: list[tuple], mostly: float) -> None:
+    names = ("not_be_null", "be_in_set", "be_unique", "match_regex")
+    chosen = {f"expect_column_values_to_{name}": CHECKS[f"expect_column_values_to_{name}"] for name in names}
+    checks = [check(expect, {**kwargs, "mostly": mostly}) for expect, kwargs in chosen.items()]
+    probes = [probe(one) for one in checks]
+    db = duckdb.connect()
+    db.execute("CREATE TABLE facts (k INTEGER, a INTEGER, b INTEGER, t VARCHAR)")
+    db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?)", [(i, *row) for i, row in enumerate(values)])
+    row = db.sql(scan("facts", probes, "duckdb")).to_arrow_table().to_pylist()[0]
+    for i, one in enumerate(checks):
+        said = judge.frame(one, frame(values), [])
+        assert not said.raised
+        assert (row[f"c{i}"] <= most_failing(row[f"e{i}"], mostly)) is said.passed, (one.check_id, row)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -155,7 +155,7 @@ def test_an_error_names_the_check_the_rows_and_the_kpis(
             f"{OPPORTUNITIES}.created_at.possible",
         ),
         (
-            f"UPDATE {OPPORTUNITIES} SET account_id = 'nobody' WHERE opportunity_id = 'o00003'",
+            f"UPDATE {OPPORTUNITIES} SET account_id = 'nobody' WHERE opportunity_id <= 'o00005'",
             f"{OPPORTUNITIES}.references_crm_accounts_by_account_id",
         ),
         (
@@ -171,6 +171,17 @@ def test_an_error_names_the_check_the_rows_and_the_kpis(
 )
 def test_what_may_be_right_only_warns(judge: Judge, statement: str, check_id: str) -> None:
     assert failed(run(judge, statement))[check_id].severity is Severity.WARN
+
+
+def test_a_few_references_without_a_partner_are_no_matter(judge: Judge) -> None:
+    """They count as (unknown): deleted accounts are daily life. NULL refers to nothing and is not counted."""
+    five = f"UPDATE {OPPORTUNITIES} SET account_id = 'nobody' WHERE opportunity_id < 'o00005'"
+    assert failed(run(judge, five)) == {}
+    results = {result.check_id: result for result in run(judge, five)}
+    reference = results[f"{OPPORTUNITIES}.references_crm_accounts_by_account_id"]
+    assert (reference.rows_failed, reference.threshold) == (5, 5.0)
+    fewer = f"UPDATE {OPPORTUNITIES} SET account_id = NULL WHERE opportunity_id >= 'o00099'"
+    assert f"{OPPORTUNITIES}.references_crm_accounts_by_account_id" in failed(run(judge, five, fewer))
 
 
 def test_a_failure_carries_the_keys_of_a_few_rows(judge: Judge) -> None:

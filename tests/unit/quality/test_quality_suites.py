@@ -21,7 +21,7 @@ DECLARED = contracts(catalogue())
 
 def written(folder: Path, text: str):
     (folder / "own.yml").write_text(text, encoding="utf-8")
-    return load_suites([folder], DECLARED, SETTINGS)
+    return list(load_suites([folder], DECLARED, SETTINGS).checks)
 
 
 def test_a_contract_generates_its_suite() -> None:
@@ -39,7 +39,7 @@ def test_a_contract_generates_its_suite() -> None:
 
 
 def test_shipped_suites_are_readable_and_name_existing_columns() -> None:
-    checks = load_suites([SHIPPED], DECLARED, SETTINGS)
+    checks = load_suites([SHIPPED], DECLARED, SETTINGS).checks
     assert "crm.opportunities.won_is_closed" in {check.check_id for check in checks}
     assert all(set(check.columns or ()) <= set(DECLARED[check.table].columns) for check in checks)
 
@@ -51,6 +51,17 @@ def test_a_written_check_knows_its_columns(tmp_path: Path) -> None:
     )
     assert check.columns == ("amount", "is_won")
     assert check.check_id == "crm.opportunities.a"
+
+
+def test_identities_stand_in_the_same_folder_and_are_no_suite(tmp_path: Path) -> None:
+    (tmp_path / "identities.yml").write_text("identities: [{id: a, left: created, right: created}]")
+    assert written(tmp_path, "suites: []") == []
+
+
+def test_a_planned_column_may_lie_in_the_future_but_not_in_the_year_9999() -> None:
+    made = generated_suite(DECLARED["crm.opportunities"], SETTINGS, NOW, planned=["created_at"])
+    limits = {check.check_id: check.kwargs.get("max_value") for check in made}
+    assert str(limits["crm.opportunities.created_at.possible"]).startswith("2036-")
 
 
 def test_a_check_on_undeclared_columns_or_tables_does_not_apply(tmp_path: Path) -> None:
