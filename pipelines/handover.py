@@ -1,7 +1,7 @@
 """Rows that one step leaves in the warehouse for a later one, which may run in another process or on another day.
 
-    handover.leave(warehouse, "anomalies", AnomalyRow, rows)
-    rows = handover.take(warehouse, "anomalies", AnomalyRow)
+handover.leave(warehouse, "anomalies", AnomalyRow, rows)
+rows = handover.take(warehouse, "anomalies", AnomalyRow)
 """
 
 from __future__ import annotations

@@ -47,7 +47,11 @@ def sandbox_installation(
     sources.mkdir(parents=True, exist_ok=True)
     for path in sorted(SOURCES.glob("*.yml")):
         shutil.copyfile(path, sources / path.name)
-    with Sandbox(seed=seed, scale=scale, folder=folder) as sandbox, WebhookReceiver() as webhook, MailSink() as mail:
+    with (
+        Sandbox(seed=seed, scale=scale, folder=folder) as sandbox,
+        WebhookReceiver() as webhook,
+        MailSink() as mail,
+    ):
         variables = {
             **sandbox.environment(),
             "VITALS_HOME": str(home),
