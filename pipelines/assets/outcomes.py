@@ -77,7 +77,9 @@ def outcome_assets() -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult[Any]]:
         with open_warehouse(installation.workspace.warehouse_url) as warehouse:
-            published = publish_run(installation, warehouse, run_id=context.run.run_id, job=context.run.job_name)
+            published = publish_run(
+                installation, warehouse, run_id=context.run.run_id, job=context.run.job_name
+            )
         for name in PUBLISHED_TABLES:
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey([PUBLISHED, name]), metadata=published.facts_of(name)

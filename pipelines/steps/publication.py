@@ -97,9 +97,7 @@ def publish_run(
     with reporting(installation) as engine:
         if not decision.publish:
             raise_now(engine, _troubles(installation, warehouse, checks), catalogue, now)
-            raise PublicationRefused(
-                "the gate", "; ".join(decision.reasons[:3]), "mend the data, then run again"
-            )
+            raise PublicationRefused(run_id, ["the gate"], "; ".join(decision.reasons[:3]))
         publication = _publication(installation, warehouse, engine, checks, decision, run_id)
         result = publish(
             engine,
