@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from pipelines.anomalies.detector import detect
 from pipelines.anomalies.series import Better, CalendarMark, Kind, SeriesBatch
 
-from .model import Kpi, Point, Snapshot
+from .model import Kpi, Point, SeriesKey, Snapshot
 
 CHARTED = {"day": 90, "week": 65, "month": 36, "quarter": 16, "year": 10}
 """Periods on a chart, by grain."""
@@ -24,95 +24,118 @@ CHARTED = {"day": 90, "week": 65, "month": 36, "quarter": 16, "year": 10}
 _FEWEST = 8
 
 
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """One series to be walked over."""
+
+    key: SeriesKey
+    kpi: Kpi
+    points: tuple[Point, ...]
+
+    @property
+    def grain(self) -> str:
+        return self.key[1]
+
+
 def with_expected_ranges(snapshot: Snapshot) -> Snapshot:
     """The snapshot with a range at each point that has one, and each series as long as its chart."""
-    points = dict(snapshot.points)
-    for kpis in _spines(snapshot).values():
-        for metric, ranged in _detected(snapshot, kpis).items():
-            points[metric] = ranged
-    grains = {kpi.metric_id: kpi.grain for kpi in snapshot.kpis}
+    known = {kpi.metric_id: kpi for kpi in snapshot.kpis}
+    headline = {
+        (metric, known[metric].grain, "", ""): points
+        for metric, points in snapshot.points.items()
+        if metric in known
+    }
+    every = [
+        _Series(key, known[key[0]], points)
+        for key, points in sorted({**snapshot.flag_points, **headline}.items())
+        if key[0] in known
+    ]
+    ranged = {one.key: one.points for one in every}
+    for spine in _spines(every):
+        ranged |= _detected(snapshot, spine)
     flagged = {
-        (one.metric_id, one.period_start): (one.lower, one.upper)
+        (one.series, one.period_start): (one.lower, one.upper)
         for one in snapshot.anomalies
-        if not one.segment_dimension and one.grain == grains.get(one.metric_id) and one.lower is not None
+        if one.lower is not None
     }
-    shown = {
-        metric: tuple(
-            _told(metric, point, flagged) for point in series[-CHARTED.get(grains.get(metric, ""), 90) :]
-        )
-        for metric, series in points.items()
+    charted = {
+        key: tuple(_told(key, point, flagged) for point in points[-CHARTED.get(key[1], 90) :])
+        for key, points in ranged.items()
     }
-    return replace(snapshot, points=shown)
+    return replace(
+        snapshot,
+        points={key[0]: points for key, points in charted.items() if key in headline},
+        flag_points={key: points for key, points in charted.items() if key not in headline},
+    )
 
 
 def _told(
-    metric: str, point: Point, flagged: Mapping[tuple[str, date], tuple[float | None, float | None]]
+    key: SeriesKey,
+    point: Point,
+    flagged: Mapping[tuple[SeriesKey, date], tuple[float | None, float | None]],
 ) -> Point:
-    lower, upper = flagged.get((metric, point.start), (point.lower, point.upper))
+    lower, upper = flagged.get((key, point.start), (point.lower, point.upper))
     return replace(point, lower=lower, upper=upper)
 
 
-def _spines(snapshot: Snapshot) -> dict[tuple[str, int], list[Kpi]]:
-    """Metrics that share a spine of periods, so that they can be walked over together."""
-    by_grain: dict[str, list[Kpi]] = defaultdict(list)
-    for kpi in snapshot.kpis:
-        series = snapshot.points.get(kpi.metric_id, ())
-        if kpi.grain in CHARTED and sum(point.value is not None for point in series) >= _FEWEST:
-            by_grain[kpi.grain].append(kpi)
-    found: dict[tuple[str, int], list[Kpi]] = {}
-    for grain, kpis in sorted(by_grain.items()):
-        left = sorted(kpis, key=lambda kpi: (-len(snapshot.points[kpi.metric_id]), kpi.metric_id))
+def _spines(every: Sequence[_Series]) -> list[list[_Series]]:
+    """Series that share a spine of periods, so that they can be walked over together."""
+    by_grain: dict[str, list[_Series]] = defaultdict(list)
+    for one in every:
+        if one.grain in CHARTED and sum(point.value is not None for point in one.points) >= _FEWEST:
+            by_grain[one.grain].append(one)
+    found: list[list[_Series]] = []
+    for _, left in sorted(by_grain.items()):
+        left.sort(key=lambda one: (-len(one.points), one.key))
         while left:
-            spine = {point.start for point in snapshot.points[left[0].metric_id]}
+            spine = {point.start for point in left[0].points}
             last = max(spine)
-            here = [
-                kpi
-                for kpi in left
-                if snapshot.points[kpi.metric_id][-1].start == last
-                and all(point.start in spine for point in snapshot.points[kpi.metric_id])
+            together = [
+                one
+                for one in left
+                if one.points[-1].start == last and all(point.start in spine for point in one.points)
             ]
-            found[grain, len(found)] = here
-            taken = {kpi.metric_id for kpi in here}
-            left = [kpi for kpi in left if kpi.metric_id not in taken]
+            found.append(together)
+            taken = {one.key for one in together}
+            left = [one for one in left if one.key not in taken]
     return found
 
 
-def _detected(snapshot: Snapshot, kpis: Sequence[Kpi]) -> dict[str, tuple[Point, ...]]:
-    starts = [point.start for point in snapshot.points[kpis[0].metric_id]]
+def _detected(snapshot: Snapshot, together: Sequence[_Series]) -> dict[SeriesKey, tuple[Point, ...]]:
+    starts = [point.start for point in together[0].points]
     column = {start: i for i, start in enumerate(starts)}
-    values = np.full((len(kpis), len(starts)), np.nan)
+    values = np.full((len(together), len(starts)), np.nan)
     samples = np.full_like(values, np.nan)
-    incomplete = np.zeros(len(kpis), dtype=np.int64)
-    for row, kpi in enumerate(kpis):
-        series = snapshot.points[kpi.metric_id]
-        for point in series:
+    incomplete = np.zeros(len(together), dtype=np.int64)
+    for row, one in enumerate(together):
+        for point in one.points:
             if point.value is not None:
                 values[row, column[point.start]] = point.value
             if point.sample is not None:
                 samples[row, column[point.start]] = point.sample
-        while incomplete[row] < len(series) and series[-1 - incomplete[row]].state != "final":
+        while incomplete[row] < len(one.points) and one.points[-1 - incomplete[row]].state != "final":
             incomplete[row] += 1
-    first, last = starts[0], starts[-1]
+    grain, first, last = together[0].grain, starts[0], starts[-1]
     marks = tuple(CalendarMark(day, name) for day, name in snapshot.holidays if first <= day <= last)
     batch = SeriesBatch(
-        keys=tuple(kpi.metric_id for kpi in kpis),
-        grain=kpis[0].grain,
+        keys=tuple("|".join(one.key) for one in together),
+        grain=grain,
         starts=np.array(starts, dtype="datetime64[D]"),
         values=values,
-        kinds=tuple(_kind(kpi, snapshot.points[kpi.metric_id]) for kpi in kpis),
-        better=(Better.WITHIN,) * len(kpis),
+        kinds=tuple(_kind(one.kpi, one.points) for one in together),
+        better=(Better.WITHIN,) * len(together),
         samples=samples,
         incomplete=incomplete,
-        marks=(marks if kpis[0].grain == "day" else (),),
+        marks=(marks if grain == "day" else (),),
     )
     lower, upper = detect(batch).band()
     return {
-        kpi.metric_id: tuple(
+        one.key: tuple(
             replace(point, lower=_known(lower[row, i]), upper=_known(upper[row, i]))
-            for point in snapshot.points[kpi.metric_id]
+            for point in one.points
             for i in (column[point.start],)
         )
-        for row, kpi in enumerate(kpis)
+        for row, one in enumerate(together)
     }
 
 

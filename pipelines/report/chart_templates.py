@@ -85,10 +85,10 @@ def spark_template() -> str:
 
 @lru_cache(maxsize=512)
 def metric_template(size: tuple[int, int], label: str, dates: str, parts: tuple[str, ...]) -> str:
-    """One metric over time; data sets: series (d, v, t, lo, hi, open), events (d, n), flags (d, v, e).
+    """One metric over time; data sets: series (d, v, t, lo, hi, open, alone), events (d, n), flags (d, v, e).
 
-    ``parts`` are the layers beside the line itself that the data needs: band, target, open, events, flags. What is
-    not needed is not drawn, which halves the time of a plain chart.
+    ``parts`` are the layers beside the line itself that the data needs: band, target, alone, open, events, flags.
+    What is not needed is not drawn, which halves the time of a plain chart.
     """
     narrow = size == NARROW
     x = {
@@ -140,6 +140,11 @@ def _series(x: Mapping[str, Any], y: Mapping[str, Any], parts: tuple[str, ...]) 
             "encoding": {"x": x, "y": {**quiet, "field": "t"}},
         },
         "line": {"mark": {"type": "line", "color": LINE, "strokeWidth": 2.25}, "encoding": {"x": x, "y": y}},
+        "alone": {
+            "transform": [{"filter": "datum.alone"}],
+            "mark": {"type": "point", "filled": True, "color": LINE, "size": 30, "opacity": 1},
+            "encoding": {"x": x, "y": y},
+        },
         "open": {
             "transform": [{"filter": "datum.open && isValid(datum.v)"}],
             "mark": {
@@ -199,7 +204,7 @@ def _flags(x: Mapping[str, Any], y: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache
 def progress_template(size: tuple[int, int]) -> str:
-    """A key result over its cycle; data sets: actual, expected, edge (d, p), cone (d, lo, p, hi)."""
+    """A key result over its cycle; data sets: actual, now, expected, edge (d, p), cone (d, lo, p, hi)."""
     narrow = size[0] == NARROW[0]
     x = {
         "field": "d",
@@ -211,7 +216,7 @@ def progress_template(size: tuple[int, int]) -> str:
         "field": "p",
         "type": "quantitative",
         "scale": {"zero": True, "nice": False},
-        "axis": {"labelExpr": "format(datum.value, '.0%')", "values": [0, 0.25, 0.5, 0.75, 1]},
+        "axis": {"labelExpr": "format(datum.value, '.0%')", "values": [-1, -0.5, 0, 0.25, 0.5, 0.75, 1]},
     }
     day = {"d": "2026-01-01T00:00:00Z", "p": 0}
     return _compiled(
@@ -249,13 +254,18 @@ def progress_template(size: tuple[int, int]) -> str:
                     "mark": {"type": "line", "color": LINE, "strokeWidth": 2.5},
                     "encoding": {"x": x, "y": y},
                 },
+                {
+                    "data": {"name": "now", "values": [day]},
+                    "mark": {"type": "point", "filled": True, "color": LINE, "size": 60, "opacity": 1},
+                    "encoding": {"x": x, "y": y},
+                },
             ],
         }
     )
 
 
 _EFFECTS = ["favourable", "unfavourable", "neutral"]
-_ROW = {"d": "2026-01-01T00:00:00Z", "v": 1, "t": 1, "lo": 0, "hi": 2, "open": True}
+_ROW = {"d": "2026-01-01T00:00:00Z", "v": 1, "t": 1, "lo": 0, "hi": 2, "open": True, "alone": True}
 
 
 def value_label(unit: Unit) -> str:

@@ -64,6 +64,7 @@ def metric_chart(
     """
     if sum(point.value is not None for point in points) < 2:
         return ""
+    lonely = _lonely(points)
     rows = [
         {
             "d": _day(point.start),
@@ -72,8 +73,9 @@ def metric_chart(
             "lo": point.lower,
             "hi": point.upper,
             "open": point.state != "final",
+            "alone": alone,
         }
-        for point in points
+        for point, alone in zip(points, lonely, strict=True)
     ]
     data: dict[str, list[dict[str, Any]]] = {
         "series": rows,
@@ -84,6 +86,7 @@ def metric_chart(
         "band": any(point.lower is not None and point.upper is not None for point in points),
         "target": any(point.target is not None for point in points),
         "open": any(point.state != "final" and point.value is not None for point in points),
+        "alone": any(lonely),
         "events": bool(annotations),
         "flags": bool(marks),
     }
@@ -101,12 +104,13 @@ def progress_chart(kr: KeyResult, start: date, end: date) -> str:
     if not seen:
         return ""
     last = seen[-1]
+    planned = [{"d": _day(one.day), "p": one.expected} for one in kr.history if one.expected is not None]
+    if planned and kr.history[0].day > start:
+        planned.insert(0, {"d": _day(start), "p": 0})
     data: dict[str, list[dict[str, Any]]] = {
         "actual": [{"d": _day(one.day), "p": _clamp(one.progress)} for one in seen],
-        "expected": [
-            {"d": _day(one.day), "p": one.expected} for one in kr.history if one.expected is not None
-        ]
-        + [{"d": _day(end), "p": 1}],
+        "expected": [*planned, {"d": _day(end), "p": 1}],
+        "now": [{"d": _day(last.day), "p": _clamp(last.progress)}],
         "cone": [],
         "edge": [{"d": _day(start), "p": 0}, {"d": _day(end), "p": 1}],
     }
@@ -129,7 +133,16 @@ def _as_progress(value: float | None, kr: KeyResult) -> float | None:
 
 
 def _clamp(value: float | None) -> float:
-    return max(-0.25, min(1.5, value or 0.0))
+    return max(-1.0, min(1.5, value or 0.0))
+
+
+def _lonely(points: Sequence[Point]) -> list[bool]:
+    """Values between two gaps: no line touches them, so they need a dot."""
+    known = [False, *(point.value is not None for point in points), False]
+    return [
+        here and not before and not after
+        for before, here, after in zip(known, known[1:], known[2:], strict=False)
+    ]
 
 
 def _last(points: Sequence[Point]) -> int:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+SeriesKey = tuple[str, str, str, str]
+"""(metric, grain, segment dimension, segment value); the last two are empty for the total."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -209,6 +212,11 @@ class Anomaly:
     root_cause: tuple[Mapping[str, object], ...]
     state: str
     flagged_at: datetime | None
+
+    @property
+    def series(self) -> SeriesKey:
+        """The series that is flagged."""
+        return self.metric_id, self.grain, self.segment_dimension, self.segment_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,7 +468,8 @@ class Team:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One publication, whole. Mappings are by metric or key result."""
+    """One publication, whole. Mappings are by metric or key result; ``flag_points`` are the series of flags that
+    are not the headline series of their metric."""
 
     publication: Publication | None
     teams: tuple[Team, ...] = ()
@@ -473,6 +482,7 @@ class Snapshot:
     annotations: tuple[Annotation, ...] = ()
     holidays: tuple[tuple[date, str], ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
+    flag_points: Mapping[SeriesKey, tuple[Point, ...]] = field(default_factory=dict)
     objectives: tuple[Objective, ...] = ()
     check_ins: Mapping[str, tuple[CheckIn, ...]] = field(default_factory=dict)
     check_ins_due: tuple[CheckInDue, ...] = ()

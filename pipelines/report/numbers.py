@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from datetime import date, datetime
 
 from .model import Unit
@@ -141,7 +142,9 @@ def _numeral(value: float, unit: Unit, compact: bool) -> str:
     if match["short"] or (compact and value >= 10_000):
         return _short(value)
     places = len(match["places"] or "")
-    text = f"{value:,.{places}f}" if match["group"] else f"{value:.{places}f}"
+    text = _plain(value, places)
+    if not match["group"]:
+        text = text.replace(",", "")
     if places and match["optional"]:
         text = text.rstrip("0").rstrip(".")
     if not places and 0 < value < 10 and value != int(value):
@@ -158,6 +161,9 @@ def _short(value: float) -> str:
 
 
 def _plain(value: float, places: int) -> str:
+    """Grouped digits; beyond a quadrillion nobody counts digits any more."""
+    if value >= 1e15:
+        return f"{min(value, sys.float_info.max):.3g}"
     return f"{value:,.{places}f}"
 
 

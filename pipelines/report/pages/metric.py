@@ -34,6 +34,21 @@ def chart_of(site: Site, kpi: Kpi) -> str:
     return metric_chart(points, kpi.unit, kpi.grain, marks, _events_of(site, kpi))
 
 
+def flag_chart(site: Site, anomaly: Anomaly) -> str:
+    """The chart of the series that is flagged, with every flag on it."""
+    kpi = site.kpi(anomaly.metric_id)
+    points = site.snapshot.flag_points.get(anomaly.series, ())
+    if kpi is None or not points:
+        return ""
+    values = {point.start: point.value for point in points}
+    marks = [
+        Mark(one.period_start, value, one.effect)
+        for one in site.anomalies
+        if one.series == anomaly.series and (value := values.get(one.period_start, one.observed)) is not None
+    ]
+    return metric_chart(points, kpi.unit, anomaly.grain, marks)
+
+
 def _flags_of(site: Site, kpi: Kpi) -> list[Anomaly]:
     return [one for one in site.anomalies if one.metric_id == kpi.metric_id]
 

@@ -11,8 +11,8 @@ from pipelines.report.site import Part
 
 T = TypeVar("T")
 
-TABLE_ROWS, GOAL_CARDS, FLAG_ROWS, LISTED = 50, 24, 8, 40
-"""Rows, cards, flags and list entries on one page: what keeps it under 100 KB."""
+TABLE_ROWS, GOAL_CARDS, FLAG_ROWS, FLAG_CHARTS, LISTED = 50, 24, 8, 5, 40
+"""Rows, cards, flags, flags with charts and list entries on one page: what keeps it under 100 KB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from pipelines.report.numbers import change
 from pipelines.report.site import Site, branches, kpi_parts
 from pipelines.report.words import PERSPECTIVE, PERSPECTIVE_QUESTION, spoken
 
-from .page import FLAG_ROWS, LISTED, Page, chunks, split
+from .metric import flag_chart
+from .page import FLAG_CHARTS, LISTED, Page, chunks, split
 
 ENTRY_ROWS = 150
 
@@ -72,29 +73,26 @@ def anomaly_pages(site: Site) -> Iterator[Page]:
     flags = []
     for one in site.anomalies:
         kpi = site.kpi(one.metric_id)
-        total = kpi is not None and kpi.grain == one.grain and not one.segment_dimension
-        flags.append(
-            {
-                "anomaly": one,
-                "chart": site.chart(one.metric_id) if total else Markup(""),
-                "causes": [_cause(cause, one) for cause in one.root_cause[:6]],
-            }
-        )
+        headline = kpi is not None and one.series == (kpi.metric_id, kpi.grain, "", "")
+        chart = site.chart(one.metric_id) if headline else Markup(flag_chart(site, one))  # noqa: S704
+        causes = [_cause(cause, one) for cause in one.root_cause[:6]]
+        flags.append({"anomaly": one, "chart": chart, "causes": causes})
     yield from split(
-        flags, FLAG_ROWS, "anomalies.html", "Worth a look", "anomalies.html", "anomalies.html", "flags"
+        flags, FLAG_CHARTS, "anomalies.html", "Worth a look", "anomalies.html", "anomalies.html", "flags"
     )
 
 
 def _cause(cause: Mapping[str, object], anomaly: Anomaly) -> dict[str, str]:
-    """One carrier of a change, whatever names its finder gave: a segment or a driver, and its part."""
-    names = ("name", "label", "segment_value", "segment", "value_name", "metric", "driver", "child")
-    name = next((str(cause[key]) for key in names if cause.get(key) not in (None, "")), "(unnamed)")
-    dimension = cause.get("dimension") or cause.get("segment_dimension")
-    told = cause.get("contribution", cause.get("delta", cause.get("share")))
-    number = float(told) if isinstance(told, int | float) else None
+    """One carrier of a change (a segment, a driver) or a known event, with its part and the finding in words."""
+    name = str(cause.get("label") or cause.get("name") or cause.get("segment") or "(unnamed)")
+    dimension = str(cause.get("dimension") or "")
+    if dimension and not name.startswith(f"{dimension}:"):
+        name = f"{spoken(dimension)}: {name}"
+    part = cause.get("contribution")
     return {
-        "name": f"{spoken(str(dimension))}: {name}" if dimension else name,
-        "told": change(number, anomaly.unit),
+        "name": name,
+        "told": change(float(part), anomaly.unit) if isinstance(part, int | float) else "",
+        "text": str(cause.get("text") or ""),
     }
 
 

@@ -21,7 +21,7 @@ from .dictionary import (
     read_tree,
 )
 from .goals import read_check_ins, read_check_ins_due, read_objectives
-from .metrics import read_kpis, read_points, read_segments
+from .metrics import read_flag_points, read_kpis, read_points, read_segments
 from .rows import fetch
 from .trust import read_alerts, read_anomalies, read_blocked, read_checks, read_health, read_restatements
 
@@ -39,6 +39,7 @@ def read_snapshot(engine: Engine) -> Snapshot:
         publication = Publication(**published[0])
         kpis = read_kpis(connection)
         units = {kpi.metric_id: kpi.unit for kpi in kpis}
+        anomalies = read_anomalies(connection, units)
         return Snapshot(
             publication=publication,
             teams=read_teams(connection),
@@ -50,7 +51,8 @@ def read_snapshot(engine: Engine) -> Snapshot:
             contributions=read_contributions(connection),
             annotations=read_annotations(connection),
             holidays=read_holidays(connection),
-            anomalies=read_anomalies(connection, units),
+            anomalies=anomalies,
+            flag_points=read_flag_points(connection, anomalies, kpis, publication.data_through),
             objectives=read_objectives(connection, units),
             check_ins=read_check_ins(connection),
             check_ins_due=read_check_ins_due(connection),

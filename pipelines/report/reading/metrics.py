@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import Connection
 
-from pipelines.report.model import Kpi, Point, Segment
+from pipelines.report.model import Anomaly, Kpi, Point, Segment, SeriesKey
 
 from .rows import Row, fetch, number, unit
 
@@ -89,20 +89,48 @@ def _kpi(row: Row, purpose: str) -> Kpi:
     )
 
 
+_POINT = (
+    "metric_id, period_start, period_end, value, target_value, status, value_state, denominator, sample_size"
+)
+
+
 def read_points(connection: Connection, kpis: Sequence[Kpi], through: date) -> dict[str, tuple[Point, ...]]:
     """The last periods of each metric in its headline grain."""
     found: dict[str, list[Point]] = defaultdict(list)
     grain_of = {kpi.metric_id: kpi.grain for kpi in kpis}
-    columns = "metric_id, period_start, period_end, value, target_value, status, value_state, denominator, sample_size"
     for grain in sorted(set(grain_of.values())):
         family, view, where = _view_of(grain)
         since = through - timedelta(days=KEPT[family] * _DAYS[family])
         condition = f"period_start >= :since{where}"
         parameters = {"since": since, **({"grain": grain} if where else {})}
-        for row in fetch(connection, view, columns, "metric_id, period_start", condition, parameters):
+        for row in fetch(connection, view, _POINT, "metric_id, period_start", condition, parameters):
             if grain_of.get(row["metric_id"]) == grain:
                 found[row["metric_id"]].append(_point(row))
     return {metric: tuple(points[-KEPT[_family(grain_of[metric])] :]) for metric, points in found.items()}
+
+
+def read_flag_points(
+    connection: Connection, anomalies: Sequence[Anomaly], kpis: Sequence[Kpi], through: date
+) -> dict[SeriesKey, tuple[Point, ...]]:
+    """History of the flagged series that are not the headline series of their metric."""
+    headline = {(kpi.metric_id, kpi.grain, "", "") for kpi in kpis}
+    wanted = {one.series for one in anomalies} - headline
+    found: dict[SeriesKey, list[Point]] = defaultdict(list)
+    for grain, segmented in sorted({(key[1], bool(key[2])) for key in wanted}):
+        family, view, where = _view_of(grain, "_by_segment" if segmented else "")
+        names = sorted({key[0] for key in wanted if key[1] == grain and bool(key[2]) is segmented})
+        named = {f"metric_{i}": name for i, name in enumerate(names)}
+        condition = (
+            f"period_start >= :since{where} AND metric_id IN ({', '.join(f':{name}' for name in named)})"
+        )
+        since = through - timedelta(days=KEPT[family] * _DAYS[family])
+        parameters = {"since": since, **named, **({"grain": grain} if where else {})}
+        columns = _POINT + (", segment_dimension, segment_value" if segmented else "")
+        for row in fetch(connection, view, columns, "metric_id, period_start", condition, parameters):
+            key = (row["metric_id"], grain, row.get("segment_dimension", ""), row.get("segment_value", ""))
+            if key in wanted:
+                found[key].append(_point(row))
+    return {key: tuple(points) for key, points in sorted(found.items())}
 
 
 def _family(grain: str) -> str:

@@ -152,3 +152,16 @@ def test_any_key_is_a_safe_file_name(key: str) -> None:
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_different_keys_have_different_pages(one: str, other: str) -> None:
     assert (slug(one) == slug(other)) == (one == other)
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_changes_and_shares_of_any_number_are_told_without_noise(value: float) -> None:
+    for told in (
+        numbers.percent(value),
+        numbers.signed_percent(value),
+        numbers.change(value, PERCENT),
+        numbers.change(value, EUR),
+        numbers.plain(value),
+    ):
+        assert "nan" not in told.lower()
+        assert "inf" not in told.lower()
