@@ -279,7 +279,10 @@ def _cutter(at: int) -> Callable[..., None]:
     def cut(*told: Any) -> None:
         if next(left) == 1:
             connection = told[0].connection.dbapi_connection
-            os.close(os.dup2(os.open(os.devnull, os.O_RDWR), connection.fileno()))
+            # The descriptor stays the driver's to close; only what it leads to changes.
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, connection.fileno())
+            os.close(nowhere)
 
     return cut
 
