@@ -42,6 +42,7 @@ def demo(
     from pipelines.sandboxed import sandbox_installation
     from pipelines.steps.alerts import deliver
 
+    console.quiet = as_json
     home = home.absolute()
     if fresh and (home / "sandbox").exists():
         for name in ("raw", "loads", "report", "sandbox", "sources", "dagster"):
