@@ -255,6 +255,32 @@ def test_a_day_later_only_what_changed_is_read_and_the_batch_follows(company: Co
     assert newest[0]["day"] >= "2026-06-15"
 
 
+def test_a_failed_error_check_keeps_the_last_good_values_and_says_so(company: Company) -> None:
+    """A tier that the dictionary does not know: KPIs that rest on it are held back, the others are published."""
+    before = company.batches()
+    good = company.rows("SELECT value, month_start FROM kpi_monthly WHERE metric_id = 'csat'"
+                        " AND value_state = 'final' ORDER BY month_start DESC LIMIT 1")  # fmt: skip
+    # One odd row is a warning; a tenth of them is an error.
+    for number in range(180):
+        company.running.sandbox.salesforce.put(
+            "Account",
+            {"Name": f"Odd {number}", "Tier__c": "Platinum", "Region__c": "NA", "Is_Test__c": False},
+        )
+    company.running.sandbox.advance(hours=1)
+    outcome = company.run()
+    assert outcome.succeeded, outcome.failures
+    assert company.batches() == before + 1
+    held = {row["metric_id"]: row for row in company.rows("SELECT * FROM blocked_metrics")}
+    assert "csat" in held
+    assert "throughput" not in held
+    assert good == company.rows(
+        "SELECT value, month_start FROM kpi_monthly WHERE metric_id = 'csat'"
+        " AND value_state = 'final' ORDER BY month_start DESC LIMIT 1"
+    )
+    failed = company.rows("SELECT message FROM check_results WHERE NOT passed AND severity = 'error'")
+    assert any("tier" in row["message"] for row in failed)
+
+
 def test_secrets_are_nowhere(company: Company) -> None:
     """Canary tokens of the sandbox in no file that the product wrote. Source: fault rules, 27."""
     home = company.running.workspace.home
