@@ -17,14 +17,15 @@ from sqlglot import exp
 import definitions.versions as versions
 from definitions.compiler import nodes
 from definitions.compiler.calendar_sql import FISCAL_MONTHS, fiscal_months, last_day_of, uses_pattern
-from definitions.compiler.layout import PAIR, Frame, Range, calendar_joins
+from definitions.compiler.columns import Build
+from definitions.compiler.layout import FRAME_KEYS, PAIR, Frame, Range, calendar_joins
 from definitions.compiler.nodes import Node
 from definitions.compiler.plan import Asked, Planner, Value
-from definitions.compiler.render import render
+from definitions.compiler.render import STACKING, render
 from definitions.compiler.resolve import Resolver
 from definitions.compiler.stages import Cte, Scan
 from definitions.errors import CompileError, Problem, nearest
-from definitions.model import Calendar, Catalogue, Grain, Metric, is_grain
+from definitions.model import Calendar, Catalogue, ColumnType, Grain, Metric, is_grain
 
 COLUMNS = (
     "metric",
@@ -59,6 +60,7 @@ class Batch:
     grains: tuple[str, ...]
     range: Range
     ctes: tuple[Cte, ...] = field(repr=False)
+    rows: tuple[FrameRow, ...] = field(repr=False)
     final: exp.Query = field(repr=False)
 
     @property
@@ -73,7 +75,68 @@ class Batch:
 
     def sql(self, dialect: str = "duckdb", *, pretty: bool = True) -> str:
         """The statement for an engine: duckdb, postgres, spark, snowflake, bigquery or trino."""
-        return render(self.ctes, self.final, dialect, pretty=pretty)
+        values = Cte("kpi_values", frame_values(self.rows, stacks=dialect in STACKING))
+        return render((*self.ctes, values), self.final, dialect, pretty=pretty)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRow:
+    """How one metric's rows are read from a relation: numbers, and the condition that a row is there."""
+
+    metric: str
+    relation: str
+    value: Build
+    numerator: Build
+    denominator: Build
+    sample_size: Build
+    present: Build
+
+    def cells(self) -> list[Node]:
+        """Values of the columns `_CELLS`."""
+        return [
+            nodes.text(self.metric),
+            self.value(),
+            self.numerator(),
+            self.denominator(),
+            self.sample_size(),
+        ]
+
+
+_CELLS = ("metric", "value", "numerator", "denominator", "sample_size")
+
+
+def frame_values(rows: Sequence[FrameRow], *, stacks: bool) -> exp.Query:
+    """One row per metric and key. Where the engine can, all metrics of a relation are stacked in one read of it: the
+    time that engines take to plan hundreds of UNION ALL parts grows with the square of their number."""
+    by_relation: dict[str, list[FrameRow]] = {}
+    for row in rows:
+        by_relation.setdefault(row.relation, []).append(row)
+    parts: list[exp.Query] = []
+    for relation, group in by_relation.items():
+        if stacks and len(group) > 2:
+            parts.append(_stacked(relation, group))
+        else:
+            parts += [_plain(relation, row) for row in group]
+    return nodes.union_all(parts)
+
+
+def _plain(relation: str, row: FrameRow) -> exp.Query:
+    metric, *numbers = (nodes.aliased(cell, name) for cell, name in zip(row.cells(), _CELLS, strict=True))
+    keys = [nodes.column(key) for key in FRAME_KEYS]
+    return nodes.select([metric, *keys, *numbers], nodes.table(relation), where=row.present())
+
+
+def _stacked(relation: str, group: Sequence[FrameRow]) -> exp.Query:
+    rows = [exp.Tuple(expressions=[*row.cells(), row.present()]) for row in group]
+    stacked = nodes.Stacked(
+        this=nodes.table(relation),
+        keys=[nodes.column(key) for key in FRAME_KEYS],
+        names=[nodes.identifier(name) for name in (*_CELLS, "is_present")],
+        rows=rows,
+    )
+    metric, *numbers = (nodes.column(name, "v") for name in _CELLS)
+    keys = [nodes.column(key) for key in FRAME_KEYS]
+    return nodes.select([metric, *keys, *numbers], stacked, where=nodes.column("is_present", "v"))
 
 
 class Compiler:
@@ -186,13 +249,12 @@ class Compiler:
             for metric in metrics
         }
         parts = [
-            self._select(metric, values[metric.name], planner, wanted[metric.name], frame, segments)
+            self._row(metric, values[metric.name], planner, wanted[metric.name], frame, segments)
             for metric in metrics
         ]
         ctes = planner.ctes()
-        ctes.append(Cte("kpi_values", nodes.union_all(parts)))
         if any(uses_pattern(calendar, grain) for grain in frame.grains) or _mentions(ctes, FISCAL_MONTHS):
-            ctes.insert(0, Cte(FISCAL_MONTHS, fiscal_months(calendar), kept=True))
+            ctes.insert(0, Cte(FISCAL_MONTHS, fiscal_months(calendar)))
         scans = tuple(planner.scans())
         sources = tuple(dict.fromkeys(scan.source for scan in scans))
         return Batch(
@@ -204,6 +266,7 @@ class Compiler:
             grains=frame.grains,
             range=range_,
             ctes=tuple(ctes),
+            rows=tuple(parts),
             final=self._final(metrics, frame),
         )
 
@@ -217,7 +280,7 @@ class Compiler:
                 if target.table:
                     yield target.table
 
-    def _select(
+    def _row(
         self,
         metric: Metric,
         value: Value,
@@ -225,32 +288,33 @@ class Compiler:
         grains: tuple[str, ...],
         frame: Frame,
         segments: bool,
-    ) -> exp.Select:
-        """One metric's rows in the frame."""
-        relation = planner.joined(value)
-
-        def number(build: object) -> Node:
-            return nodes.double(build()) if callable(build) else nodes.cast(nodes.null(), "DOUBLE")
-
-        columns = [
-            nodes.aliased(nodes.text(metric.name), "metric"),
-            *(nodes.column(key) for key in frame.keys),
-            nodes.aliased(_plain(value.value()), "value"),
-            nodes.aliased(number(value.numerator) if value.numerator else _no_number(), "numerator"),
-            nodes.aliased(number(value.denominator) if value.denominator else _no_number(), "denominator"),
-            nodes.aliased(
-                nodes.cast(nodes.coalesce(value.sample(), nodes.number(0)), "BIGINT"), "sample_size"
-            ),
-        ]
-        conditions: list[Node | None] = [value.present()]
+    ) -> FrameRow:
+        """How one metric is read in the frame."""
+        conditions: list[Node | None] = []
         if set(grains) != set(frame.grains):
             conditions.append(_one_of("grain", grains))
         own = [PAIR.join(segment) for segment in metric.segments] if segments else []
         conditions.append(_one_of("segment_dimension", ["", *sorted(own)]))
-        return nodes.select(columns, nodes.table(relation), where=nodes.all_of(conditions))
+        narrowed = nodes.all_of(conditions)
+
+        def present() -> Node:
+            found = nodes.all_of([value.present(), narrowed.copy() if narrowed is not None else None])
+            return found if found is not None else exp.true()
+
+        return FrameRow(
+            metric=metric.name,
+            relation=planner.joined(value),
+            value=lambda: _number(value.value()),
+            numerator=lambda: _number(value.numerator() if value.numerator else None),
+            denominator=lambda: _number(value.denominator() if value.denominator else None),
+            sample_size=lambda: nodes.cast(
+                nodes.coalesce(value.sample(), nodes.number(0)), ColumnType.INTEGER
+            ),
+            present=present,
+        )
 
     def _final(self, metrics: Sequence[Metric], frame: Frame) -> exp.Select:
-        """The frame, with version and hash, inside the range, in a fixed order."""
+        """The frame, with version and hash, inside the range; in no order."""
         stamps = [
             exp.Tuple(
                 expressions=[nodes.text(m.name), nodes.number(m.version), nodes.text(self.hash_of(m.name))]
@@ -290,13 +354,8 @@ class Compiler:
             conditions.append(
                 exp.LTE(this=column("period_start"), expression=nodes.date_literal(frame.range.end))
             )
-        order = [
-            nodes.ascending(column(n))
-            for n in ("metric", "grain", "segment_dimension", "segment_value", "period_start")
-        ]
-        return nodes.select(
-            columns, nodes.table("kpi_values"), joins=joins, where=nodes.all_of(conditions), order=order
-        )
+        where = nodes.all_of(conditions)
+        return nodes.select(columns, nodes.table("kpi_values"), joins=joins, where=where)
 
 
 def compile_catalogue(
@@ -343,12 +402,12 @@ def _one_of(name: str, values: Sequence[str]) -> Node:
     return exp.In(this=nodes.column(name), expressions=[nodes.text(value) for value in values])
 
 
-def _plain(node: Node) -> Node:
-    return node if isinstance(node, exp.Cast | exp.Div) else nodes.double(node)
-
-
-def _no_number() -> Node:
-    return nodes.cast(nodes.null(), "DOUBLE")
+def _number(node: Node | None) -> Node:
+    """A number as a double; None is NULL."""
+    if node is None:
+        return nodes.cast(nodes.null(), ColumnType.DOUBLE)
+    is_double = isinstance(node, exp.Div) or (isinstance(node, exp.Cast) and node.to.is_type("double"))
+    return node if is_double else nodes.double(node)
 
 
 def _mentions(ctes: Iterable[Cte], name: str) -> bool:

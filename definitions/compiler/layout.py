@@ -26,6 +26,7 @@ from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import UNKNOWN, Resolved
 from definitions.model import Calendar, ColumnType, Grain, trailing_days
 
+FRAME_KEYS = ("grain", "period_start", "segment_dimension", "segment_value")
 PAIR = "|"
 """Joins the names and the values of a pair of segments."""
 
@@ -58,10 +59,7 @@ class Frame:
 
     time_keys = ("grain", "period_start")
     dim_keys = ("segment_dimension", "segment_value")
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return (*self.time_keys, *self.dim_keys)
+    keys = FRAME_KEYS
 
     @property
     def standard(self) -> tuple[str, ...]:

@@ -75,6 +75,13 @@ class Percentile(exp.Expression, exp.AggFunc):
     arg_types = {"this": True, "fraction": True}  # noqa: RUF012
 
 
+class Stacked(exp.Expression, exp.Func):
+    """A FROM item that turns each row of a relation into several: the columns ``keys`` stay, and a row ``v`` of
+    ``names`` is added for each of ``rows``. The columns are then called ``v.<name>``."""
+
+    arg_types = {"this": True, "keys": True, "names": True, "rows": True}  # noqa: RUF012
+
+
 class DaySeries(exp.Expression, exp.Func):
     """A FROM item of one column ``day`` with every date of an inclusive range."""
 

@@ -320,7 +320,7 @@ class _Question:
     def _with_fiscal(self, ctes: list[Cte]) -> tuple[Cte, ...]:
         used = any(table.name == FISCAL_MONTHS for cte in ctes for table in cte.query.find_all(exp.Table))
         if used:
-            return (Cte(FISCAL_MONTHS, fiscal_months(self.calendar), kept=True), *ctes)
+            return (Cte(FISCAL_MONTHS, fiscal_months(self.calendar)), *ctes)
         return tuple(ctes)
 
     # ── dimensions only ─────────────────────────────────────────────────────────────────────────────────────

@@ -123,7 +123,29 @@ def _series(template: str) -> Say:
     return say
 
 
+def _duckdb_stack(gen: Generator, node: exp.Expr) -> str:
+    """Rows as a list of structs, unnested."""
+    names = [name.name for name in node.args["names"]]
+    keys = ", ".join(gen.sql(key) for key in node.args["keys"])
+    structs = [
+        "{"
+        + ", ".join(f"'{name}': {gen.sql(cell)}" for name, cell in zip(names, row.expressions, strict=True))
+        + "}"
+        for row in node.args["rows"]
+    ]
+    listed = gen.sep(",").join(structs)
+    return f"(SELECT {keys}, UNNEST([{gen.sep('')}{listed}]) AS v FROM {gen.sql(node, 'this')}) AS stacked"
+
+
+def _pg_stack(gen: Generator, node: exp.Expr) -> str:
+    """Rows as a lateral VALUES list."""
+    names = ", ".join(gen.sql(name) for name in node.args["names"])
+    listed = gen.sep(",").join(gen.sql(row) for row in node.args["rows"])
+    return f"{gen.sql(node, 'this')} CROSS JOIN LATERAL (VALUES {gen.sep('')}{listed}) AS v({names})"
+
+
 _DUCKDB: dict[type[exp.Expr], Say] = {
+    nodes.Stacked: _duckdb_stack,
     nodes.LocalTime: _at_zone,
     nodes.TruncDay: _trunc_day,
     nodes.TruncTime: _trunc_time,
@@ -163,6 +185,7 @@ def _pg_arg(direction: str) -> Say:
 
 _POSTGRES: dict[type[exp.Expr], Say] = {
     **_DUCKDB,
+    nodes.Stacked: _pg_stack,
     nodes.TruncDay: _pg_trunc_day,
     nodes.AddMonths: _add_months(quoted=True),
     nodes.AddSeconds: _add_seconds(quoted=True),
@@ -287,6 +310,8 @@ _GENERATORS: dict[str, type[Generator]] = {
     "trino": _Trino,
 }
 _HINTED = ("duckdb", "postgres")
+STACKING = ("duckdb", "postgres")
+"""Engines that turn one row into several in place."""
 
 
 def render(ctes: Sequence[Cte], final: exp.Query, dialect: str, *, pretty: bool = True) -> str:
@@ -300,9 +325,9 @@ def render(ctes: Sequence[Cte], final: exp.Query, dialect: str, *, pretty: bool 
         dialect=Dialect.get_or_raise(dialect), pretty=pretty, max_text_width=110, comments=False
     )
     spare = dialect not in _HINTED  # foreign generators rewrite the tree they print
-    steps = []
+    steps = []  # hints where engines would guess: scans are read through, what they aggregate to is kept
     for cte in ctes:
-        hint = None if spare or not (cte.inline or cte.kept) else cte.kept
+        hint = None if spare else not cte.inline
         steps.append(
             exp.CTE(
                 this=cte.query.copy() if spare else cte.query,

@@ -42,13 +42,11 @@ from definitions.model import Calendar, ColumnType, Expression, Grain, Source, S
 
 @dataclass(frozen=True, slots=True)
 class Cte:
-    """One named step of a statement. ``inline`` steps are not worth keeping: the engine reads through them. ``kept``
-    ones are computed once however often they are read."""
+    """One named step of a statement. ``inline`` steps are not worth keeping: the engine reads through them."""
 
     name: str
     query: exp.Query
     inline: bool = False
-    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
