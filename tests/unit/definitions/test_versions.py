@@ -1,0 +1,114 @@
+"""The definition hash changes when and only when the meaning does; a diff says what, and who must approve."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from definitions.diff import as_markdown, catalogue_at, compare, problems_of
+from definitions.versions import definition_hashes
+from tests.unit.definitions.small import TEXTS, changed, small
+
+M, S = "metrics/support.yml", "sources/support.yml"
+INPUTS = "\n    inputs: [{metric: total_cost, alias: cost}]"
+SPENT = "\n    inputs: [{metric: total_cost, alias: spent}]"
+ALL = {"tickets_opened", "resolution_rate", "total_cost", "cost_each"}
+APPROVED = """filter: priority = 'low'
+    version: 2
+    changes:
+      - {version: 2, on: 2026-07-01, why: Low too, proposed_by: ana, approved_by: bob, restate_from: 2026-01-01}
+"""
+
+
+def differing(texts: dict[str, str]) -> set[str]:
+    before, after = definition_hashes(small()), definition_hashes(small(texts))
+    return {name for name in before if before[name] != after[name]}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        (M, "resolved_at is not null", "((  resolved_at   IS NOT NULL ))"),
+        (M, "label: Total cost", "label: All cost"),
+        (M, "unit: tickets\n", "unit: requests\n"),
+        (M, f"expr: cost / tickets_opened{INPUTS}", f"expr: spent / tickets_opened{SPENT}"),
+        (S, "settles_after: 3 days", "settles_after: 9 days"),
+        (
+            "calendars.yml",
+            "{name: company}",
+            "{name: company, holidays: [{date: 2026-01-01, name: New Year}]}",
+        ),
+    ],
+)
+def test_what_is_no_change_of_meaning(file: str, old: str, new: str) -> None:
+    assert differing(changed(file, old, new)) == set()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "metrics"),
+    [
+        (M, "priority = 'high'", "priority = 'low'", {"total_cost", "cost_each"}),
+        (M, "missing: zero", "missing: empty", {"tickets_opened", "cost_each"}),
+        (M, "cost / tickets_opened", "tickets_opened / cost", {"cost_each"}),
+        (
+            S,
+            "table: support.tickets",
+            "table: support.requests",
+            ALL,
+        ),
+        (
+            "calendars.yml",
+            "{name: company}",
+            "{name: company, time_zone: Europe/Berlin}",
+            ALL,
+        ),
+        (M, "minimum_sample: 2", "minimum_sample: 3", {"resolution_rate"}),
+    ],
+)
+def test_what_is(file: str, old: str, new: str, metrics: set[str]) -> None:
+    assert differing(changed(file, old, new)) == metrics
+
+
+def test_conjunctions_have_no_order() -> None:
+    one = changed(M, "priority = 'high'", "priority = 'high' and team is not null")
+    two = changed(M, "priority = 'high'", "team is not null and (priority = 'high')")
+    assert definition_hashes(small(one)) == definition_hashes(small(two))
+
+
+def test_a_change_without_a_new_version_is_refused_and_its_heirs_are_named() -> None:
+    changes = {
+        c.metric: c for c in compare(small(), small(changed(M, "priority = 'high'", "priority = 'low'")))
+    }
+    assert changes["total_cost"].kind == "changed"
+    assert changes["total_cost"].approvers == ("ana",)
+    assert (changes["cost_each"].kind, changes["cost_each"].through) == ("inherited", ("total_cost",))
+    assert [problem.code for problem in problems_of(changes.values())] == ["NO_NEW_VERSION"]
+    assert "total_cost" in as_markdown(list(changes.values()))
+
+
+def test_a_new_version_with_reason_and_approver_is_accepted() -> None:
+    texts = changed(M, "filter: priority = 'high'\n", APPROVED)
+    (change,) = [c for c in compare(small(), small(texts)) if c.metric == "total_cost"]
+    assert change.problems == ()
+    assert str(change.restate_from) == "2026-01-01"
+
+
+def test_a_deleted_metric_is_refused() -> None:
+    kept = TEXTS[M].split("  - name: total_cost")[0]
+    head = {**TEXTS, M: kept.replace(f"cost / tickets_opened{INPUTS}", "tickets_opened * 2")}
+    assert "METRIC_DELETED" in [problem.code for problem in problems_of(compare(small(), small(head)))]
+
+
+def test_a_git_reference_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "catalogue"
+    for name, text in TEXTS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    (folder / M).write_text(TEXTS[M].replace("priority = 'high'", "priority = 'low'"))
+    changes = compare(catalogue_at("HEAD", folder), catalogue_at(str(folder), folder))
+    assert [change.metric for change in changes] == ["cost_each", "total_cost"]
