@@ -10,7 +10,7 @@ The number of statements depends on the number of tables, not of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 import pyarrow as pa
@@ -197,9 +197,16 @@ class Batch:
         written[schema.data_quality_result.name] = Written(results, 0, results, 0)
         self._write_alerts(batch_id)
         return {
-            table.name: written.get(table.name, Written()).counts(current_rows(self._connection, table))
+            table.name: written.get(table.name, Written()).counts(self._current(table, written))
             for table in COUNTED
         }
+
+    def _current(self, table: Table, written: Mapping[str, Written]) -> int:
+        """Current rows now: small tables are counted, of the large one the changes are added up."""
+        if table is not KPI_VALUE.table:
+            return current_rows(self._connection, table)
+        change = written[table.name]
+        return revisions.published_before(self._connection, table).current + change.inserted - change.retired
 
     def _write_segments(self) -> None:
         wanted = {*self._prepared.segments, *segments_of(self._publication), (TOTAL, "", "")}
@@ -213,6 +220,8 @@ class Batch:
     def _write_values(self, batch_id: int) -> Written:
         free = [entry for entry in self._prepared.coverage if entry.metric not in self._blocked]
         rest = uncovered(free, self._unchanged)
+        if not (rest or self._staged or self._blocked):
+            return Written()  # every block is published as it is
         self._fill_coverage(rest)
         if self._blocked:
             self._stage_blocked()
@@ -235,6 +244,7 @@ class Batch:
         names = ("metric_id", "period_grain", "first_block", "first_day", "last_day")
         rows = ((c.metric, c.grain, block_first(c.grain, c.first), c.first, c.last) for c in coverage)
         staging.load_rows(self._connection, COVERAGE, (dict(zip(names, row, strict=True)) for row in rows))
+        staging.analyse(self._connection, COVERAGE)
 
     def _stage_blocked(self) -> None:
         """Rows of held-back metrics: final ones stay as published; open ones lose their value and keep the

@@ -44,6 +44,7 @@ from sqlalchemy import (
 
 from pipelines.publishing import staging
 from pipelines.publishing.publication import TableCounts
+from pipelines.publishing.schema import publish_manifest
 from pipelines.publishing.staging import STAGE_ROW
 
 
@@ -133,7 +134,7 @@ def write(
     verdict = _verdict_table(spec.table.name, connection.dialect.name == "sqlite")
     staging.create(connection, verdict)
     revised = absent = refreshed = 0
-    if _any(connection, spec.table, is_current("published")):
+    if published_before(connection, spec.table).current:
         _judge(connection, spec, stage, verdict, wording)
         changed = select(verdict.c.published_key).where(verdict.c.is_changed)
         if scope is not None:
@@ -149,6 +150,23 @@ def is_current(alias: str) -> ColumnElement[bool]:
     """The condition of the index over current rows, word for word: SQLite uses that index for nothing
     else."""
     return text(f"{alias}.is_current")  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the manifests say of a table before this batch: current rows, and whether any was ever retired."""
+
+    current: int
+    ever_retired: bool
+
+
+def published_before(connection: Connection, table: Table) -> Before:
+    """Read from the manifests, not from the table: millions of rows need not be looked at to know this."""
+    manifest = publish_manifest
+    of_table = manifest.c.table_name == table.name
+    latest = select(manifest.c.row_count).where(of_table).order_by(manifest.c.batch_id.desc()).limit(1)
+    retired = select(exists(select(1).select_from(manifest).where(of_table, manifest.c.retired_count > 0)))
+    return Before(connection.execute(latest).scalar() or 0, bool(connection.execute(retired).scalar_one()))
 
 
 def current_count(connection: Connection, table: Table) -> int:
@@ -263,7 +281,7 @@ def _insert(
 
 def _earlier_revision(connection: Connection, spec: Revisioned, stage: Table) -> ColumnElement[int]:
     """Last revision of a key that had gone and comes back; looked up only where anything ever was retired."""
-    if not _any(connection, spec.table, text("NOT published.is_current")):
+    if not published_before(connection, spec.table).ever_retired:
         return literal(0, Integer())
     gone = spec.table.alias("gone")
     highest = (
@@ -275,8 +293,7 @@ def _earlier_revision(connection: Connection, spec: Revisioned, stage: Table) ->
     return func.coalesce(highest, 0)
 
 
-def _any(connection: Connection, table: Table, condition: ColumnElement[bool] | TextClause) -> bool:
-    source = table if table.name.startswith("verdict_") else table.alias("published")
+def _any(connection: Connection, verdict: Table, condition: ColumnElement[bool]) -> bool:
     return bool(
-        connection.execute(select(exists(select(1).select_from(source).where(condition)))).scalar_one()
+        connection.execute(select(exists(select(1).select_from(verdict).where(condition)))).scalar_one()
     )

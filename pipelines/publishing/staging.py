@@ -67,7 +67,13 @@ def _copy(connection: Connection, stage: Table, frame: pa.Table) -> None:
         f"COPY pg_temp.{stage.name} ({listing}) FROM STDIN WITH (FORMAT csv)", _CsvStream(frame)
     )
     cursor.close()
-    connection.exec_driver_sql(f"ANALYZE pg_temp.{stage.name}")
+    analyse(connection, stage)
+
+
+def analyse(connection: Connection, stage: Table) -> None:
+    """Let PostgreSQL know how much is in a stage: without it, it would plan for a table it knows nothing of."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ANALYZE pg_temp.{stage.name}")
 
 
 class _CsvStream:
