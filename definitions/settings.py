@@ -351,6 +351,35 @@ class ConnectorSettings(Section):
     """Time-outs, retries, overlaps. Source: connector rules."""
 
 
+class LintSettings(Section):
+    """What the dictionary is held to. Source: definition lint."""
+
+    team_kpis_min: int = Field(5, ge=0, description="fewest KPIs a team steers by (metrics)")
+    company_kpis_min: int = Field(10, ge=0, description="fewest KPIs of the company (metrics)")
+    company_kpis_max: int = Field(15, ge=1, description="most KPIs of the company (metrics)")
+    objectives_min: int = Field(3, ge=1, description="objectives of a cycle below which a note says so")
+    objectives_max: int = Field(5, ge=1, description="most objectives of a team in a cycle")
+    key_results_min: int = Field(3, ge=1, description="fewest key results of an objective")
+    key_results_max: int = Field(5, ge=1, description="most key results of an objective")
+    key_result_share: float = Field(
+        0.5, gt=0, le=1, description="largest share of a team's metrics under a key result (fraction)"
+    )
+    static_target_quarters: int = Field(
+        2, ge=1, description="quarters a target may stay the same before it is called static (quarters)"
+    )
+    stale_quarters: int = Field(2, ge=1, description="quarters without a review that make a metric stale")
+    near_duplicate_plan: float = Field(
+        0.85, gt=0, le=1, description="likeness of two normalised plans that makes a near-duplicate (fraction)"
+    )
+    near_duplicate_name: float = Field(
+        0.6, gt=0, le=1, description="likeness of the two names that is needed beside it (fraction)"
+    )
+    functions: tuple[str, ...] = Field(
+        ("marketing", "product", "sales", "support", "finance", "engineering"),
+        description="business functions that need at least one KPI",
+    )
+
+
 class Settings(Section):
     """All sections together."""
 
@@ -359,3 +388,4 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     quality: QualitySettings = QualitySettings()
     connectors: ConnectorSettings = ConnectorSettings()
+    lint: LintSettings = LintSettings()

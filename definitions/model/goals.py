@@ -121,6 +121,7 @@ class KeyResult:
     is_leading: bool = False
     status: str = "active"
     revisions: tuple[Revision, ...] = ()
+    silences: tuple[tuple[str, str], ...] = ()
     location: Location = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -142,6 +143,7 @@ class Objective:
     lifecycle: str = "active"
     perspective: str | None = None
     closing_note: str | None = None
+    silences: tuple[tuple[str, str], ...] = ()
     location: Location = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -156,4 +158,5 @@ class Cycle:
     state: str
     objectives: tuple[Objective, ...]
     check_in: str = "weekly"
+    silences: tuple[tuple[str, str], ...] = ()
     location: Location = field(default=NOWHERE, compare=False, repr=False)

@@ -289,6 +289,7 @@ class Metric:
 
     ``segments`` holds tuples of dimension names: one name for a single segment, two for a declared pair.
     ``grains`` are the grains published. ``aggregation`` says how published values may be rolled up.
+    ``undeclared`` names the agreements that were left to their defaults (lint asks for them past draft).
     """
 
     name: str
@@ -334,6 +335,8 @@ class Metric:
     replaced_by: str | None = None
     deprecated_on: date | None = None
     silences: tuple[tuple[str, str], ...] = ()
+    reviewed_on: date | None = None
+    undeclared: tuple[str, ...] = ()
     meta: Mapping[str, str] = field(default_factory=dict)
     location: Location = field(default=NOWHERE, compare=False, repr=False)
 

@@ -81,7 +81,7 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class Team:
     """A team. ``level``: company, department, team, individual. ``function`` is the business function it
-    covers."""
+    covers. ``kpis`` are the metrics it steers by; empty means all that it owns."""
 
     key: str
     name: str
@@ -91,6 +91,8 @@ class Team:
     function: str | None = None
     kpi_limit: int = 7
     channels: tuple[str, ...] = ()
+    kpis: tuple[str, ...] = ()
+    silences: tuple[tuple[str, str], ...] = ()
     location: Location = field(default=NOWHERE, compare=False, repr=False)
 
 

@@ -164,3 +164,15 @@ class Here:
     def required(self, part: str, text: str) -> Expression:
         path = (*self.path, part)
         return Expression(text, self.document.locate(path), self.document.anchors.get(path, ()))
+
+
+class SilenceShape(Shape):
+    """A lint rule that does not apply here, with the reason."""
+
+    rule: Text
+    why: Prose
+
+
+def silences_of(shapes: tuple[SilenceShape, ...]) -> tuple[tuple[str, str], ...]:
+    """(rule, reason) pairs, as the frozen model holds them."""
+    return tuple((shape.rule, shape.why) for shape in shapes)

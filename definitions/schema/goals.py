@@ -7,7 +7,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from definitions.model import Baseline, Curve, Cycle, KeyResult, Milestone, Objective, Revision, Segment
-from definitions.schema.fields import Boolean, Date, Here, Key, Name, Number, Prose, Shape, Text, _problem
+from definitions.schema.fields import (
+    Boolean,
+    Date,
+    Here,
+    Key,
+    Name,
+    Number,
+    Prose,
+    Shape,
+    SilenceShape,
+    Text,
+    _problem,
+    silences_of,
+)
 from definitions.schema.metrics import BandShape, GrainText
 
 Comparison = Literal["gte", "gt", "lte", "lt", "between"]
@@ -149,6 +162,7 @@ class KeyResultShape(Shape):
     leading: Boolean = False
     status: Literal["active", "cancelled"] = "active"
     revisions: tuple[RevisionShape, ...] = ()
+    silence: tuple[SilenceShape, ...] = ()
 
     def build(self, here: Here) -> KeyResult:
         baseline = self.baseline.build() if self.baseline else None
@@ -182,6 +196,7 @@ class KeyResultShape(Shape):
             is_leading=self.leading,
             status=self.status,
             revisions=tuple(Revision(r.on, r.by, r.field, r.was, r.now, r.why) for r in self.revisions),
+            silences=silences_of(self.silence),
             location=here.location,
         )
 
@@ -217,6 +232,7 @@ class ObjectiveShape(Shape):
     lifecycle: Literal["draft", "active", "closed", "cancelled"] = "active"
     perspective: Literal["financial", "customer", "internal_process", "learning_growth"] | None = None
     closing_note: Prose | None = None
+    silence: tuple[SilenceShape, ...] = ()
     key_results: Annotated[tuple[KeyResultShape, ...], Field(min_length=1)]
 
     def build(self, here: Here, cycle: str) -> Objective:
@@ -235,6 +251,7 @@ class ObjectiveShape(Shape):
             lifecycle=self.lifecycle,
             perspective=self.perspective,
             closing_note=self.closing_note,
+            silences=silences_of(self.silence),
             location=here.location,
         )
 
@@ -248,12 +265,21 @@ class CycleShape(Shape):
     end: Date
     state: Literal["draft", "open", "closed"] = "open"
     check_in: Literal["daily", "weekly", "monthly"] = "weekly"
+    silence: tuple[SilenceShape, ...] = ()
 
     def build(self, here: Here, objectives: tuple[Objective, ...]) -> Cycle:
         if self.start >= self.end:
             raise ValueError("the cycle ends before it begins")
         return Cycle(
-            self.key, self.name, self.start, self.end, self.state, objectives, self.check_in, here.location
+            key=self.key,
+            name=self.name,
+            start=self.start,
+            end=self.end,
+            state=self.state,
+            objectives=objectives,
+            check_in=self.check_in,
+            silences=silences_of(self.silence),
+            location=here.location,
         )
 
 

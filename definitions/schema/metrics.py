@@ -48,12 +48,14 @@ from definitions.schema.fields import (
     Number,
     Prose,
     Shape,
+    SilenceShape,
     Sql,
     Text,
     Texts,
     _integer,
     _list,
     _problem,
+    silences_of,
 )
 
 Cadence = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "yearly", "sprint"]
@@ -223,11 +225,8 @@ class RestrictedShape(Shape):
     restricted: Texts
 
 
-class SilenceShape(Shape):
-    """A lint rule that does not apply here, with the reason."""
-
-    rule: Text
-    why: Prose
+AGREEMENTS = ("frequency", "level", "perspective", "indicator", "calendar", "missing")
+"""What people must have agreed on before a metric leaves draft. Source: definition lint, 'Errors'."""
 
 
 def _metric_name(value: Any) -> Any:
@@ -279,6 +278,7 @@ class MetricShape(Shape):
     changes: tuple[ChangeShape, ...] = ()
     replaced_by: Name | None = None
     deprecated_on: Date | None = None
+    reviewed_on: Date | None = Field(None, description="day of the last review by its owner")
     silence: tuple[SilenceShape, ...] = ()
     meta: dict[str, Text] = Field(default_factory=dict)
 
@@ -339,7 +339,9 @@ class MetricShape(Shape):
             ),
             replaced_by=self.replaced_by,
             deprecated_on=self.deprecated_on,
-            silences=tuple((s.rule, s.why) for s in self.silence),
+            silences=silences_of(self.silence),
+            reviewed_on=self.reviewed_on,
+            undeclared=tuple(key for key in AGREEMENTS if key not in self.model_fields_set),
             meta=dict(sorted(self.meta.items())),
             location=here.location,
         )

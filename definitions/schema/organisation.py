@@ -17,9 +17,11 @@ from definitions.schema.fields import (
     Names,
     Prose,
     Shape,
+    SilenceShape,
     Text,
     Texts,
     _problem,
+    silences_of,
 )
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -158,17 +160,21 @@ class TeamShape(Shape):
     level: Literal["company", "department", "team", "individual"] = "team"
     function: Text | None = None
     kpi_limit: Integer = 7
+    kpis: Names = Field((), description="metrics the team steers by; default: all that it owns")
     channels: Texts = ()
+    silence: tuple[SilenceShape, ...] = ()
 
     def build(self, here: Here) -> Team:
         return Team(
-            self.name,
-            self.label,
-            self.lead,
-            self.parent,
-            self.level,
-            self.function,
-            self.kpi_limit,
-            self.channels,
-            here.location,
+            key=self.name,
+            name=self.label,
+            lead=self.lead,
+            parent=self.parent,
+            level=self.level,
+            function=self.function,
+            kpi_limit=self.kpi_limit,
+            channels=self.channels,
+            kpis=self.kpis,
+            silences=silences_of(self.silence),
+            location=here.location,
         )
