@@ -46,8 +46,12 @@ from pipelines.publishing.contracts import (
     CONTRIBUTION,
     COUNTED,
     FINDING,
+    INFLUENCE,
     KEY_RESULT_TERMS,
     KPI_VALUE,
+    SEGMENT_EFFECT,
+    SIGNAL,
+    SUGGESTION,
     TARGET,
     current_rows,
 )
@@ -345,18 +349,25 @@ class Batch:
         names = spec.columns
         staging.load_rows(self._connection, stage, ({name: row[name] for name in names} for row in rows))
         if scope is _CHANGES:
-            groups = select(*(stage.c[name] for name in _CHANGE_KEY)).distinct().subquery("scope")
-            scope = Scope(groups, lambda s, now: and_(*(s.c[name] == now.c[name] for name in _CHANGE_KEY)))
+            scope = _same_change(stage, _CHANGE_KEY if spec is CONTRIBUTION else _EFFECT_KEY)
         return revisions.write(self._connection, spec, stage, batch_id, scope=scope)
 
     def _scope(self, spec: Revisioned) -> Scope | None:
         publication = self._publication
         if spec in (TARGET, KEY_RESULT_TERMS):
             return EVERYTHING if publication.dictionary is not None else None
-        if spec is FINDING:
-            return EVERYTHING if publication.findings is not None else None
+        whole = {
+            FINDING.table.name: publication.findings,
+            SUGGESTION.table.name: publication.suggestions,
+            INFLUENCE.table.name: publication.influences,
+            SIGNAL.table.name: publication.signals,
+        }
+        if spec.table.name in whole:
+            return EVERYTHING if whole[spec.table.name] is not None else None
         if spec is CONTRIBUTION:
             return _CHANGES if publication.contributions else None
+        if spec is SEGMENT_EFFECT:
+            return _CHANGES if publication.segment_effects else None
         if spec is ANOMALY and publication.anomaly_coverage:
             self._fill_coverage(anomaly_coverage(publication, self._blocked))
             return _COVERED
@@ -419,7 +430,14 @@ class Batch:
 
 
 _CHANGE_KEY = ("parent_metric_id", "period_grain", "period_start", "compare_to", "segment_key")
+_EFFECT_KEY = ("metric_id", "period_grain", "period_start", "segment_dimension")
 _CHANGES = Scope(CONTRIBUTION.table, lambda _extent, _now: literal(False))
+"""Stands for: complete for each change that has a row, because the rows of one change add up."""
+
+
+def _same_change(stage: Table, key: tuple[str, ...]) -> Scope:
+    groups = select(*(stage.c[name] for name in key)).distinct().subquery("scope")
+    return Scope(groups, lambda s, now: and_(*(s.c[name] == now.c[name] for name in key)))
 
 
 def _in_coverage(extent: FromClause, now: FromClause) -> ColumnElement[bool]:

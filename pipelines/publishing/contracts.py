@@ -71,6 +71,16 @@ ANOMALY = _all_compared(
     schema.anomaly, "metric_id", "period_grain", "period_start", "segment_key", "detector", "kind"
 )
 SUGGESTION = _all_compared(schema.suggestion, "metric_id", "raised_date")
+INFLUENCE = _all_compared(schema.metric_influence, "driver_metric_id", "driven_metric_id")
+SEGMENT_EFFECT = _all_compared(
+    schema.segment_effect,
+    "metric_id",
+    "period_grain",
+    "period_start",
+    "segment_dimension",
+    "segment_value",
+)
+SIGNAL = _all_compared(schema.metric_signal, "signal_kind", "metric_id", "other_metric_id")
 FRESHNESS = _all_compared(schema.freshness, "source_system", "asset")
 FINDING = _all_compared(
     schema.definition_finding,
@@ -88,6 +98,9 @@ REVISIONED = (
     CONTRIBUTION,
     ANOMALY,
     SUGGESTION,
+    INFLUENCE,
+    SEGMENT_EFFECT,
+    SIGNAL,
     KEY_RESULT_TERMS,
     KEY_RESULT_SCORE,
     OBJECTIVE_SCORE,

@@ -169,10 +169,20 @@ def _visible(table: Table, hidden: Collection[str]) -> list[ColumnElement[bool]]
             schema.data_quality_result.c.is_current
         )
         conditions.append(table.c.dq_result_key.in_(current))
-    if table in (schema.target, schema.anomaly, schema.suggestion, schema.blocked_metric):
+    if table in (
+        schema.target,
+        schema.anomaly,
+        schema.suggestion,
+        schema.segment_effect,
+        schema.blocked_metric,
+    ):
         conditions.append(table.c.metric_id.not_in(hidden))
     if table is schema.metric_contribution:
         conditions += [table.c.parent_metric_id.not_in(hidden), table.c.child_metric_id.not_in(hidden)]
+    if table is schema.metric_influence:
+        conditions += [table.c.driver_metric_id.not_in(hidden), table.c.driven_metric_id.not_in(hidden)]
+    if table is schema.metric_signal:
+        conditions += [table.c.metric_id.not_in(hidden), table.c.other_metric_id.not_in(hidden)]
     if table is schema.annotation:
         conditions.append(or_(table.c.metric_id.is_(null()), table.c.metric_id.not_in(hidden)))
     return conditions

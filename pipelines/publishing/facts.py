@@ -16,9 +16,12 @@ from pipelines.publishing.contracts import (
     CONTRIBUTION,
     FINDING,
     FRESHNESS,
+    INFLUENCE,
     KEY_RESULT_SCORE,
     KEY_RESULT_TERMS,
     OBJECTIVE_SCORE,
+    SEGMENT_EFFECT,
+    SIGNAL,
     SUGGESTION,
     TARGET,
 )
@@ -51,7 +54,27 @@ def rows_by_table(
         ],
     )
     yield ANOMALY, [_with_segment(row) for row in publication.anomalies if row.metric_id not in blocked]
-    yield SUGGESTION, [as_row(row) for row in publication.suggestions]
+    yield SUGGESTION, [as_row(row) for row in publication.suggestions or ()]
+    yield (
+        INFLUENCE,
+        [
+            as_row(row)
+            for row in publication.influences or ()
+            if row.driver_metric_id not in blocked and row.driven_metric_id not in blocked
+        ],
+    )
+    yield (
+        SEGMENT_EFFECT,
+        [as_row(row) for row in publication.segment_effects if row.metric_id not in blocked],
+    )
+    yield (
+        SIGNAL,
+        [
+            as_row(row)
+            for row in publication.signals or ()
+            if row.metric_id not in blocked and row.other_metric_id not in blocked
+        ],
+    )
     yield FRESHNESS, [as_row(row) for row in publication.freshness]
     yield FINDING, list(_numbered(publication.findings or ()))
 

@@ -31,9 +31,12 @@ from pipelines.publishing.records import (
     DictionaryRows,
     FindingRow,
     FreshnessRow,
+    InfluenceRow,
     KeyResultScoreRow,
     ObjectiveScoreRow,
     QualityResultRow,
+    SegmentEffectRow,
+    SignalRow,
     SuggestionRow,
 )
 
@@ -107,7 +110,8 @@ class Publication:
 
     `publication_id` is the idempotency key: publishing the same id twice changes nothing. `coverage` None
     means each metric and grain from the first to the last `period_start` in the frame. `dictionary` None
-    leaves the dictionary as published. `findings` None leaves them; an empty tuple clears them.
+    leaves the dictionary as published. `findings`, `suggestions`, `influences` and `signals` are complete:
+    what is absent is retired, an empty tuple clears them, None leaves them.
     `anomaly_coverage` says which series were tested: flags published for them and absent here are retired.
     `restatement_reason` is written to each changed value that was final before.
     """
@@ -128,7 +132,10 @@ class Publication:
     freshness: tuple[FreshnessRow, ...] = ()
     findings: tuple[FindingRow, ...] | None = None
     check_ins_due: tuple[CheckInDueRow, ...] = ()
-    suggestions: tuple[SuggestionRow, ...] = ()
+    suggestions: tuple[SuggestionRow, ...] | None = None
+    influences: tuple[InfluenceRow, ...] | None = None
+    segment_effects: tuple[SegmentEffectRow, ...] = ()
+    signals: tuple[SignalRow, ...] | None = None
     alerts: tuple[AlertRow, ...] = ()
     restatement_reason: str = "source data changed"
 

@@ -522,6 +522,52 @@ class SuggestionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class InfluenceRow:
+    """The lagged correlation found for an influence that the dictionary claims. Never read as a cause."""
+
+    driver_metric_id: str
+    driven_metric_id: str
+    period_grain: str
+    lag_periods: int
+    expected_sign: int
+    pairs: int
+    correlation: Number | None = None
+    correlation_of_levels: Number | None = None
+    reason: str | None = None
+    is_sign_as_expected: bool | None = None
+    through_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEffectRow:
+    """What one segment did to its metric's change from the period before: inner and mix add up to the
+    contribution, the contributions of one dimension to the change, exactly."""
+
+    metric_id: str
+    period_grain: str
+    period_start: date
+    segment_dimension: str
+    segment_value: str
+    inner_effect: Number
+    mix_effect: Number
+    contribution: Number
+    contribution_share: Number | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """What a good number may hide. `signal_kind`: gaming_risk (other: the counter-metric) or local_optimum
+    (other: the metric it drives)."""
+
+    signal_kind: str
+    metric_id: str
+    other_metric_id: str
+    period_grain: str
+    period_start: date
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRow:
     """One message to one recipient over one channel, committed with the batch that raised it.
 

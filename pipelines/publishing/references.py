@@ -62,7 +62,12 @@ def _references(publication: Publication) -> Iterator[Reference]:
     yield from _metrics("a contribution", (row.parent_metric_id for row in publication.contributions))
     yield from _metrics("a contribution", (row.child_metric_id for row in publication.contributions))
     yield from _metrics("an anomaly", (row.metric_id for row in publication.anomalies))
-    yield from _metrics("a suggestion", (row.metric_id for row in publication.suggestions))
+    yield from _metrics("a suggestion", (row.metric_id for row in publication.suggestions or ()))
+    for influence in publication.influences or ():
+        yield from _metrics("an influence", (influence.driver_metric_id, influence.driven_metric_id))
+    yield from _metrics("a segment's effect", (row.metric_id for row in publication.segment_effects))
+    for signal in publication.signals or ():
+        yield from _metrics("a signal", (signal.metric_id, signal.other_metric_id))
     yield from _metrics("a held-back metric", (row.metric for row in publication.blocked))
 
 

@@ -1,6 +1,7 @@
 """The published schema: one contract for SQLite and PostgreSQL, as SQLAlchemy metadata.
 
-    kpi_core    base tables, written by the pipeline only        batches, dictionary, facts, goals, operations
+    kpi_core    base tables, written by the pipeline only        batches, dictionary, facts, goals, insights,
+                operations
     kpi_input   what people write                                people
     kpi         the views (`pipelines.publishing.views`)
     kpi_restricted   views over restricted metrics
@@ -43,6 +44,7 @@ from .goals import (
     objective_score,
     okr_cycle,
 )
+from .insights import metric_influence, metric_signal, segment_effect
 from .operations import (
     alert_log,
     data_quality_metric,
@@ -95,6 +97,8 @@ __all__ = [
     "metric_change",
     "metric_contribution",
     "metric_edge",
+    "metric_influence",
+    "metric_signal",
     "metric_version",
     "object_comment",
     "objective",
@@ -105,6 +109,7 @@ __all__ = [
     "publish_manifest",
     "publisher_lease",
     "segment",
+    "segment_effect",
     "suggestion",
     "target",
     "target_entry",

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import Dialect
 
 from pipelines.publishing.schema.base import CORE, INPUT, KPI, RESTRICTED, metadata
-from pipelines.publishing.views import dictionary, goals, kpis, operations
+from pipelines.publishing.views import dictionary, goals, insights, kpis, operations
 from pipelines.publishing.views.model import Placed, View, place
 
-VIEWS: tuple[View, ...] = (*kpis.VIEWS, *goals.VIEWS, *dictionary.VIEWS, *operations.VIEWS)
+VIEWS: tuple[View, ...] = (*kpis.VIEWS, *goals.VIEWS, *insights.VIEWS, *dictionary.VIEWS, *operations.VIEWS)
 """All views, each after those it reads from."""
 
 

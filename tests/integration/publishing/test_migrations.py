@@ -22,7 +22,7 @@ from pipelines.publishing.schema import CORE, INPUT, metadata
 from tests.integration.publishing.kit import Clock, assert_whole, publication, put, rows, value
 from tests.integration.publishing.test_publish import alert, flag, result
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
 
 
 def fill(engine: Engine) -> None:
@@ -114,14 +114,14 @@ def test_an_old_publisher_refuses_a_newer_schema_and_leaves_it_alone(engine: Eng
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for attempt in (lambda: put(engine, "p2", value(number=0.1)), lambda: migrations.upgrade(engine)):
         with pytest.raises(
-            SchemaMismatch, match="is at schema revision 9999, this code writes revision 0005"
+            SchemaMismatch, match="is at schema revision 9999, this code writes revision 0006"
         ):
             attempt()
     assert rows(engine, "SELECT value FROM kpi_value") == [(0.85,)]
 
 
 def test_a_new_publisher_refuses_an_older_schema_until_it_is_upgraded(engine: Engine) -> None:
-    migrations.downgrade(engine, "0004")
+    migrations.downgrade(engine, "0005")
     with pytest.raises(SchemaMismatch, match="upgrade it"):
         put(engine, "p1", value())
     migrations.upgrade(engine)
