@@ -94,7 +94,7 @@ def load_texts(
     catalogue = loader.catalogue(root or Path())
     problems = loader.problems + check_references(catalogue)
     if check:
-        from definitions.compiler.resolve import check_expressions
+        from definitions.compiler.checking import check_expressions
 
         problems += check_expressions(catalogue, {problem.location for problem in problems})
     if problems:

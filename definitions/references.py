@@ -264,7 +264,7 @@ def _inputs(metric: Metric) -> Iterator[str]:
         if isinstance(operand, MetricInput):
             yield operand.metric
     if isinstance(metric.formula, Derived):
-        from definitions.compiler.expressions import free_names
+        from definitions.compiler.parsing import free_names
 
         listed = {item.alias for item in metric.formula.inputs}
         yield from (name for name in free_names(metric.formula.expr) if name not in listed)
@@ -390,6 +390,9 @@ def _organisation(catalogue: Catalogue) -> Iterator[Problem]:
             yield _unknown("person", team.lead, catalogue.people, team.location, team.key, "lead")
         if team.parent is not None and team.parent not in catalogue.teams:
             yield _unknown("team", team.parent, catalogue.teams, team.location, team.key, "parent")
+        for name in team.kpis:
+            if name not in catalogue.metrics:
+                yield _unknown("metric", name, catalogue.metrics, team.location, team.key, "kpis")
         for name in team.channels:
             if name not in catalogue.channels:
                 yield _unknown("channel", name, catalogue.channels, team.location, team.key, "channels")

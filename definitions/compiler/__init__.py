@@ -10,6 +10,6 @@ serves people.
 
 from definitions.compiler.batch import COLUMNS, Batch, Compiler, compile_catalogue
 from definitions.compiler.render import DIALECTS
-from definitions.compiler.stages import Scan
+from definitions.compiler.rows import Scan
 
 __all__ = ["COLUMNS", "DIALECTS", "Batch", "Compiler", "Scan", "compile_catalogue"]

@@ -20,10 +20,11 @@ from definitions.compiler.calendar_sql import FISCAL_MONTHS, fiscal_months, last
 from definitions.compiler.columns import Build
 from definitions.compiler.layout import FRAME_KEYS, PAIR, Frame, Range, calendar_joins
 from definitions.compiler.nodes import Node
-from definitions.compiler.plan import Asked, Planner, Value
+from definitions.compiler.plan import Planner
 from definitions.compiler.render import STACKING, render
 from definitions.compiler.resolve import Resolver
-from definitions.compiler.stages import Cte, Scan
+from definitions.compiler.rows import Cte, Scan
+from definitions.compiler.values import Asked, Value
 from definitions.errors import CompileError, Problem, nearest
 from definitions.model import Calendar, Catalogue, ColumnType, Grain, Metric, is_grain
 

@@ -12,23 +12,17 @@ is half away from zero, instants are compared as naive UTC.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import date, datetime
-from functools import lru_cache
-from typing import Protocol
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from definitions.compiler import nodes
 from definitions.compiler.nodes import Node
-from definitions.errors import Problem, nearest
-from definitions.model import Column, ColumnType, Expression
+from definitions.compiler.parsing import RefusedError, identifier_of, parse
+from definitions.compiler.typed import Scope, T, Typed, common_type, is_number, kind_of, type_name, wider
+from definitions.model import Column, ColumnType
 
-MAX_NODES = 2_000
 _FUNCTIONS = (
     "abs",
     "ceil",
@@ -49,67 +43,6 @@ _FUNCTIONS = (
 )
 _AGGREGATES = ("avg", "bool_and", "bool_or", "count", "max", "min", "sum")
 _PARTS = ("year", "quarter", "month", "week", "day", "isodow", "doy", "hour", "minute")
-T = ColumnType
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """A translated node and its type; None is the type of a bare NULL."""
-
-    node: Node
-    type: ColumnType | None
-    column: Column | None = None
-
-
-class Scope(Protocol):
-    """What names mean where an expression stands."""
-
-    def column(self, parts: tuple[str, ...]) -> Typed | None:
-        """The column (or dimension) of this name, None when there is none."""
-
-    def names(self) -> Iterable[str]:
-        """Valid names, for suggestions."""
-
-    def metric(self, name: str, by: tuple[str, ...]) -> Typed | None:
-        """A metric's value per entity, for filters; None where it cannot be used."""
-
-    @property
-    def aggregates(self) -> bool:
-        """Whether aggregates may be used."""
-
-
-class RefusedError(Exception):
-    """An expression that is not allowed, with the offset of the offending part."""
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        node: Node | int = 0,
-        *,
-        valid: Iterable[str] = (),
-        text: str = "",
-        hint: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.offset = node if isinstance(node, int) else offset_of(node)
-        self.text = text
-        self.suggestion = nearest(text, valid) if text else None
-        self.hint = hint
-
-    def problem(self, expression: Expression, path: tuple[str, ...]) -> Problem:
-        """The refusal as a problem at its place in the file."""
-        return Problem(
-            self.code,
-            self.message,
-            expression.locate(self.offset),
-            self.text or expression.text,
-            path,
-            self.suggestion,
-            self.hint,
-        )
 
 
 def translate(text: str, scope: Scope, *, want: ColumnType | None = None) -> Typed:
@@ -117,98 +50,13 @@ def translate(text: str, scope: Scope, *, want: ColumnType | None = None) -> Typ
     typed = _Translator(scope).of(parse(text))
     if want is T.BOOLEAN and typed.type is not T.BOOLEAN:
         raise RefusedError(
-            "WRONG_TYPE", f"a condition is expected, not a value of type {_name(typed.type)}", 0
+            "WRONG_TYPE", f"a condition is expected, not a value of type {type_name(typed.type)}", 0
         )
-    if want is T.DOUBLE and not _is_number(typed.type):
-        raise RefusedError("WRONG_TYPE", f"a number is expected, not a value of type {_name(typed.type)}", 0)
-    return typed
-
-
-@lru_cache(maxsize=20_000)
-def _parsed(text: str) -> Node:
-    _check_characters(text)
-    try:
-        tokens = sqlglot.tokenize(text, read="duckdb")
-        if any(token.comments for token in tokens):
-            raise RefusedError(
-                "COMMENT", "comments are not allowed in an expression", hint="Use a YAML comment (#)."
-            )
-        tree = sqlglot.parse_one(text, into=exp.Condition, read="duckdb")
-    except SqlglotError as error:
+    if want is T.DOUBLE and not is_number(typed.type):
         raise RefusedError(
-            "BAD_SQL", f"not a single SQL expression: {_first_line(error)}", _error_offset(error)
-        ) from error
-    except RecursionError as error:
-        raise RefusedError("TOO_DEEP", "the expression is nested too deeply") from error
-    if sum(1 for _ in tree.walk()) > MAX_NODES:
-        raise RefusedError("TOO_LONG", f"the expression has more than {MAX_NODES:,} parts")
-    return tree
-
-
-def parse(text: str) -> Node:
-    """The parsed tree of a text (shared: not to be changed)."""
-    return _parsed(text)
-
-
-def free_names(expression: Expression) -> tuple[str, ...]:
-    """Names that an expression mentions, in order; empty where it cannot be parsed."""
-    try:
-        tree = parse(expression.text)
-    except RefusedError:
-        return ()
-    return tuple(
-        dict.fromkeys(_identifier(node.this) for node in tree.find_all(exp.Column) if not node.table)
-    )
-
-
-def offset_of(node: Node) -> int:
-    """Offset of a node's first character that the parser knows of."""
-    starts = [part.meta["start"] for part in node.walk() if "start" in part.meta]
-    return min(starts, default=0)
-
-
-def _check_characters(text: str) -> None:
-    if len(text) > 10_000:
-        raise RefusedError("TOO_LONG", "the expression is longer than 10,000 characters")
-    inside: str | None = None
-    for offset, character in enumerate(text):
-        if inside is None and character in "'\"":
-            inside = character
-        elif character == inside:
-            inside = None
-        if unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn", "Cs") and character not in "\n\t\r":
-            raise RefusedError(
-                "BAD_CHARACTER", f"the invisible character U+{ord(character):04X} is not allowed", offset
-            )
-        if character == "\\":
-            raise RefusedError("BAD_CHARACTER", "backslashes are not allowed", offset, text="\\")
-        if inside != "'" and not character.isascii():
-            message = f"the character {character!r} (U+{ord(character):04X}) is allowed in text literals only"
-            raise RefusedError("BAD_CHARACTER", message, offset, text=character)
-
-
-def _first_line(error: SqlglotError) -> str:
-    line = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()[0]
-    return re.sub(r" into <class .*$", "", line)
-
-
-def _error_offset(error: SqlglotError) -> int:
-    details = getattr(error, "errors", None) or [{}]
-    column = details[0].get("col") if isinstance(details[0], dict) else None
-    return max(int(column) - 1, 0) if column else 0
-
-
-def _identifier(node: Node) -> str:
-    name = str(node.this)
-    return name if node.args.get("quoted") else name.lower()
-
-
-def _name(kind: ColumnType | None) -> str:
-    return str(kind) if kind else "null"
-
-
-def _is_number(kind: ColumnType | None) -> bool:
-    return kind is None or kind.is_number
+            "WRONG_TYPE", f"a number is expected, not a value of type {type_name(typed.type)}", 0
+        )
+    return typed
 
 
 class _Translator:
@@ -275,7 +123,7 @@ class _Translator:
     # ── names and literals ──────────────────────────────────────────────────────────────────────────────────
 
     def _column(self, node: Node) -> Typed:
-        parts = tuple(_identifier(part) for part in node.parts)  # type: ignore[attr-defined]
+        parts = tuple(identifier_of(part) for part in node.parts)  # type: ignore[attr-defined]
         if self.scope.aggregates and not self.in_aggregate and not self._is_grouped(parts):
             raise RefusedError(
                 "NOT_AGGREGATED", f"{'.'.join(parts)} stands outside of an aggregate", node, text=parts[-1]
@@ -327,7 +175,7 @@ class _Translator:
         typed = self.of(node)
         if typed.type not in (T.BOOLEAN, None):
             raise RefusedError(
-                "WRONG_TYPE", f"a condition is expected, not a value of type {_name(typed.type)}", node
+                "WRONG_TYPE", f"a condition is expected, not a value of type {type_name(typed.type)}", node
             )
         return typed.node
 
@@ -385,9 +233,9 @@ class _Translator:
         if times:
             items = [self._time_literal(node, item, times[0]) for item in items]
             known = [item for item in items if item.type is not None]
-        kinds = {_kind(item.type) for item in known}
+        kinds = {kind_of(item.type) for item in known}
         if len(kinds) > 1:
-            told = " with ".join(dict.fromkeys(_name(item.type) for item in known))
+            told = " with ".join(dict.fromkeys(type_name(item.type) for item in known))
             raise RefusedError("WRONG_TYPE", f"cannot compare {told}", node)
         declared = next(
             (item.column for item in known if item.column is not None and item.column.values), None
@@ -437,15 +285,15 @@ class _Translator:
 
     def _number(self, node: Node) -> Typed:
         typed = self.of(node)
-        if not _is_number(typed.type):
+        if not is_number(typed.type):
             raise RefusedError(
-                "WRONG_TYPE", f"a number is expected, not a value of type {_name(typed.type)}", node
+                "WRONG_TYPE", f"a number is expected, not a value of type {type_name(typed.type)}", node
             )
         return typed
 
     def _arithmetic(self, node: Node) -> Typed:
         left, right = self._number(node.this), self._number(node.expression)
-        return Typed(type(node)(this=left.node, expression=right.node), _wider(left.type, right.type))
+        return Typed(type(node)(this=left.node, expression=right.node), wider(left.type, right.type))
 
     def _modulo(self, node: Node) -> Typed:
         left, right = self._number(node.this), self._number(node.expression)
@@ -483,7 +331,7 @@ class _Translator:
         items = self._alike(node, [self.of(item) for item in (node.this, *node.expressions)])
         rest = [item.node for item in items[1:]]
         built = type(node)(this=items[0].node, expressions=rest, ignore_nulls=True)
-        return Typed(built, _common(items))
+        return Typed(built, common_type(items))
 
     # ── choice ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -494,11 +342,11 @@ class _Translator:
         default = self.of(node.args["default"]) if node.args.get("default") is not None else None
         values = self._alike(node, [value for _, value in branches] + ([default] if default else []))
         pairs = [(condition, value.node) for (condition, _), value in zip(branches, values, strict=False)]
-        return Typed(nodes.case(pairs, values[-1].node if default else None), _common(values))
+        return Typed(nodes.case(pairs, values[-1].node if default else None), common_type(values))
 
     def _coalesce(self, node: Node) -> Typed:
         items = self._alike(node, [self.of(item) for item in (node.this, *node.expressions)])
-        return Typed(nodes.coalesce(*(item.node for item in items)), _common(items))
+        return Typed(nodes.coalesce(*(item.node for item in items)), common_type(items))
 
     def _nullif(self, node: Node) -> Typed:
         left, right = self._alike(node, [self.of(node.this), self.of(node.expression)])
@@ -527,7 +375,7 @@ class _Translator:
             T.BOOLEAN: (T.BOOLEAN, None),
         }[kind]
         if inner.type not in allowed:
-            raise RefusedError("WRONG_TYPE", f"cannot cast {_name(inner.type)} to {kind}", node)
+            raise RefusedError("WRONG_TYPE", f"cannot cast {type_name(inner.type)} to {kind}", node)
         return Typed(nodes.cast(inner.node, kind), kind)
 
     # ── text ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -535,7 +383,7 @@ class _Translator:
     def _text_function(self, node: Node) -> Typed:
         inner = self.of(node.this)
         if inner.type not in (T.STRING, None):
-            raise RefusedError("WRONG_TYPE", f"{_spell(node)} is for text, not {_name(inner.type)}", node)
+            raise RefusedError("WRONG_TYPE", f"{_spell(node)} is for text, not {type_name(inner.type)}", node)
         return Typed(type(node)(this=inner.node), T.INTEGER if isinstance(node, exp.Length) else T.STRING)
 
     def _concatenate(self, node: Node) -> Typed:
@@ -560,7 +408,7 @@ class _Translator:
         inner = self.of(node.expression)
         if inner.type not in (T.DATE, T.TIMESTAMP):
             raise RefusedError(
-                "WRONG_TYPE", f"extract is for dates and timestamps, not {_name(inner.type)}", node
+                "WRONG_TYPE", f"extract is for dates and timestamps, not {type_name(inner.type)}", node
             )
         if inner.type is T.DATE and unit in ("hour", "minute"):
             raise RefusedError("WRONG_TYPE", f"a date has no {unit}", node)
@@ -602,7 +450,7 @@ class _Translator:
             raise RefusedError(
                 "WRONG_ARGUMENTS", "metric takes a metric's name and the columns to group it by", node
             )
-        name, *by = (_identifier(item.this) for item in node.expressions)
+        name, *by = (identifier_of(item.this) for item in node.expressions)
         found = self.scope.metric(name, tuple(by))
         if found is None:
             raise RefusedError("NOT_ALLOWED", f"the metric {name!r} cannot be used here", node, text=name)
@@ -633,8 +481,10 @@ class _Translator:
             return Typed(type(node)(this=inner.node), T.BOOLEAN)
         if isinstance(node, exp.Min | exp.Max):
             return Typed(type(node)(this=inner.node), inner.type)
-        if not _is_number(inner.type):
-            raise RefusedError("WRONG_TYPE", f"{_spell(node)} is for numbers, not {_name(inner.type)}", node)
+        if not is_number(inner.type):
+            raise RefusedError(
+                "WRONG_TYPE", f"{_spell(node)} is for numbers, not {type_name(inner.type)}", node
+            )
         exact = nodes.cast(inner.node, T.DECIMAL) if inner.type is T.DOUBLE else inner.node
         if isinstance(node, exp.Avg):
             again = exact.copy()
@@ -655,31 +505,6 @@ _CASTS: dict[object, ColumnType] = {
     exp.DataType.Type.TIMESTAMPNTZ: T.TIMESTAMP,
     exp.DataType.Type.BOOLEAN: T.BOOLEAN,
 }
-
-
-def _kind(kind: ColumnType | None) -> str:
-    if kind is None:
-        return "null"
-    return "number" if kind.is_number else "time" if kind.is_time else str(kind)
-
-
-def _wider(left: ColumnType | None, right: ColumnType | None) -> ColumnType:
-    kinds = {left, right}
-    if T.DOUBLE in kinds or kinds == {None}:
-        return T.DOUBLE
-    return T.DECIMAL if T.DECIMAL in kinds else T.INTEGER
-
-
-def _common(items: list[Typed]) -> ColumnType | None:
-    known = [item.type for item in items if item.type is not None]
-    if not known:
-        return None
-    if all(kind.is_number for kind in known):
-        result = known[0]
-        for kind in known[1:]:
-            result = _wider(result, kind)
-        return result
-    return T.TIMESTAMP if T.TIMESTAMP in known else known[0]
 
 
 def _spell(node: Node) -> str:
@@ -751,9 +576,3 @@ _RULES: dict[type[Node], _Rule] = {
     exp.LogicalAnd: _allow("this", by=_Translator._aggregate),
     exp.LogicalOr: _allow("this", by=_Translator._aggregate),
 }
-
-
-def names_in(text: str) -> Iterator[str]:
-    """Column names mentioned in a text that parses, dotted where qualified."""
-    for node in parse(text).find_all(exp.Column):
-        yield ".".join(_identifier(part) for part in node.parts)

@@ -23,7 +23,8 @@ from definitions.compiler.layout import (
     period_readings,
 )
 from definitions.compiler.nodes import Node
-from definitions.compiler.stages import Context, Cte, Scan, query_times
+from definitions.compiler.rows import Context, Cte, Scan
+from definitions.compiler.times import query_times
 from definitions.model import ColumnType, Grain, Missing, Span
 
 DAY_READ = "day_read"

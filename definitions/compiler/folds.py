@@ -13,7 +13,7 @@ from definitions.compiler.columns import exact_number
 from definitions.compiler.layout import Query, calendar_joins
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved
-from definitions.compiler.stages import Context, Cte, RowSource, Scan
+from definitions.compiler.rows import Context, Cte, RowSource, Scan
 from definitions.model import ColumnType, Source
 
 

@@ -20,7 +20,7 @@ from definitions.compiler.batch import Batch, Compiler
 from definitions.compiler.calendar_sql import local_day as day_node
 from definitions.compiler.layout import Query, Range
 from definitions.compiler.render import render
-from definitions.compiler.stages import Context, RowSource, join_alias
+from definitions.compiler.rows import Context, RowSource, join_alias
 from definitions.model import (
     Balance,
     Calendar,

@@ -7,29 +7,44 @@ the stages that will scan for them, so that all metrics of a statement share sca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from definitions.compiler import nodes
-from definitions.compiler.columns import Build, Leaf, merged_conditions
-from definitions.compiler.events import ConversionStage, RetentionStage, SnapshotStage
+from definitions.compiler.columns import Leaf, merged_conditions
+from definitions.compiler.conversions import ConversionStage
 from definitions.compiler.fills import (
     DAY_READ,
     CarryStage,
     DailyRelation,
     DayShiftStage,
-    Reading,
     StartStage,
     reaching_back,
 )
 from definitions.compiler.folds import fold_ctes
 from definitions.compiler.layout import Frame, Layout, Query, Range, TimeKey
 from definitions.compiler.nodes import Node
-from definitions.compiler.resolve import MetricNeed, Resolved, ResolvedMeasure, Resolver
+from definitions.compiler.resolve import Resolved, ResolvedMeasure, Resolver
+from definitions.compiler.retention import RetentionStage
+from definitions.compiler.rows import Context, Cte, Scan
+from definitions.compiler.scopes import MetricNeed
+from definitions.compiler.snapshots import SnapshotStage
 from definitions.compiler.spans import Holding, SpanStage
-from definitions.compiler.stages import Context, Cte, RowStage, Scan
+from definitions.compiler.stages import RowStage
+from definitions.compiler.values import (
+    Asked,
+    Value,
+    _short,
+    added,
+    any_of,
+    full_join,
+    in_order,
+    least,
+    merged_columns,
+    value_of,
+)
 from definitions.errors import CompileError, Problem
 from definitions.model import (
     Balance,
@@ -51,39 +66,6 @@ from definitions.model import (
     Source,
     Span,
 )
-
-Segments = frozenset[tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """How a metric is read. ``columns`` are the columns needed, by relation; ``present`` says that a row exists."""
-
-    value: Build
-    present: Build
-    sample: Build
-    numerator: Build | None = None
-    denominator: Build | None = None
-    columns: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def relations(self) -> tuple[str, ...]:
-        """The relations that hold the columns, in order."""
-        return tuple(dict.fromkeys(relation for relation, _ in self.columns))
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """In what form a metric is wanted: with further filters, moved later in time, for these segments."""
-
-    filters: tuple[Expression, ...] = ()
-    offsets: tuple[Span, ...] = ()
-    segments: Segments = frozenset()
-
-    @property
-    def key(self) -> tuple[tuple[str, ...], tuple[Span, ...]]:
-        return tuple(item.text for item in self.filters), self.offsets
-
 
 Stage = (
     RowStage
@@ -242,11 +224,11 @@ class Planner:
             value=lambda: exp.Div(
                 this=above(), expression=nodes.nullif(bottom.value(), nodes.number(0)), typed=True, safe=False
             ),
-            present=lambda: _any(top.present(), bottom.present()),
+            present=lambda: any_of(top.present(), bottom.present()),
             sample=lambda: nodes.coalesce(bottom.sample(), nodes.number(0)),
             numerator=above,
             denominator=bottom.value,
-            columns=_merged(top, bottom),
+            columns=merged_columns(top, bottom),
         )
 
     def _derived(self, metric: Metric, asked: Asked) -> Value:
@@ -264,9 +246,9 @@ class Planner:
         parts = list(inputs.values())
         return Value(
             value=lambda: nodes.double(build()),
-            present=lambda: _any(*(part.present() for part in parts)),
-            sample=lambda: _least([part.sample() for part in parts]),
-            columns=_merged(*parts),
+            present=lambda: any_of(*(part.present() for part in parts)),
+            sample=lambda: least([part.sample() for part in parts]),
+            columns=merged_columns(*parts),
         )
 
     def _cumulative(self, metric: Metric, formula: Cumulative, asked: Asked) -> Value:
@@ -376,11 +358,11 @@ class Planner:
 
         return Value(
             value=rate if calculation == "rate" else above,
-            present=lambda: _any(top.present(), bottom.present()),
+            present=lambda: any_of(top.present(), bottom.present()),
             sample=bottom.sample,
             numerator=above if calculation == "rate" else None,
             denominator=bottom.value if calculation == "rate" else None,
-            columns=_merged(top, bottom),
+            columns=merged_columns(top, bottom),
         )
 
     def _composite(self, metric: Metric, formula: Composite, asked: Asked) -> Value:
@@ -411,20 +393,20 @@ class Planner:
                 )
                 points = exp.Mul(this=nodes.number(component.weight), expression=clamped)
                 scored.append(nodes.case([(nodes.not_null(value.value()), points)], nodes.number(0)))
-            known = _added(weights)
+            known = added(weights)
             enough = exp.GTE(
                 this=nodes.double(exp.Paren(this=known)),
                 expression=nodes.number(formula.min_coverage * total - 1e-9),
             )
-            mean = nodes.divide(_added(scored), known.copy())
+            mean = nodes.divide(added(scored), known.copy())
             return nodes.when(enough, exp.Mul(this=mean, expression=nodes.number(formula.scale)))
 
         values = [value for _, value in parts]
         return Value(
             value=lambda: nodes.double(build()),
-            present=lambda: _any(*(value.present() for value in values)),
-            sample=lambda: _least([value.sample() for value in values]),
-            columns=_merged(*values),
+            present=lambda: any_of(*(value.present() for value in values)),
+            sample=lambda: least([value.sample() for value in values]),
+            columns=merged_columns(*values),
         )
 
     # ── shifts and fills ────────────────────────────────────────────────────────────────────────────────────
@@ -447,7 +429,7 @@ class Planner:
             inner = self._by_day(metric, replace(asked, offsets=()))
             stage = DayShiftStage(self.context, metric.name, inner, asked.offsets, _period_agg(metric))
             self.stages[key] = stage
-        return _read(stage.reading)
+        return value_of(stage.reading)
 
     def _started(self, metric: Metric, grain: str, asked: Asked) -> Value:
         """The daily value at the start of the ``grain`` that each period begins in."""
@@ -461,7 +443,7 @@ class Planner:
         if not isinstance(stage, StartStage):
             stage = StartStage(self.context, metric.name, self._by_day(metric, asked), grain)
             self.stages[key] = stage
-        return _read(stage.reading)
+        return value_of(stage.reading)
 
     def _by_day(self, metric: Metric, asked: Asked) -> DailyRelation:
         """The metric by day and group, as a relation of its own: planned over a daily layout."""
@@ -500,7 +482,7 @@ class Planner:
             relation = self.joined(inner)
             stage = CarryStage(self.context, name, relation, inner.value, inner.present, inner.sample, policy)
             self.stages[key] = stage
-        return _read(stage.reading)
+        return value_of(stage.reading)
 
     def _read_from_the_start(self, value: Value) -> None:
         """What is carried into the range may be older than it."""
@@ -543,94 +525,12 @@ class Planner:
         """Every step, in an order in which each reads only earlier ones."""
         staged = [cte for stage in self.stages.values() for cte in stage.ctes()]
         folds = [cte for made, _ in self.folded.values() for cte in made] if own_folds else []
-        return _ordered([*folds, *self.entities, *staged, *self.combined])
+        return in_order([*folds, *self.entities, *staged, *self.combined])
 
     def scans(self) -> list[Scan]:
         """Every read of a source."""
         reads = [scan for stage in self.stages.values() for scan in stage.scans()]
         return reads + [scan for _, made in self.folded.values() for scan in made]
-
-
-def _read(reading: Reading) -> Value:
-    """The value of a stage that holds one; a row of it exists where its sample does."""
-    return Value(
-        value=lambda: nodes.column(reading.value),
-        present=lambda: nodes.not_null(nodes.column(reading.sample)),
-        sample=lambda: nodes.column(reading.sample),
-        columns=reading.columns,
-    )
-
-
-def full_join(keys: tuple[str, ...], columns: tuple[tuple[str, str], ...]) -> exp.Query:
-    """Columns of several relations side by side, by key. Done as UNION ALL and GROUP BY, because a full
-    outer join
-    matches no NULL keys and some engines have none."""
-    parts: list[exp.Query] = []
-    relations = dict.fromkeys(relation for relation, _ in columns)
-    for relation in relations:
-        values = [
-            nodes.aliased(nodes.double(nodes.column(name) if home == relation else nodes.null()), name)
-            for home, name in columns
-        ]
-        parts.append(nodes.select([*(nodes.column(key) for key in keys), *values], nodes.table(relation)))
-    merged = [nodes.aliased(exp.Max(this=nodes.column(name)), name) for _, name in columns]
-    group = [nodes.column(key) for key in keys]
-    return nodes.select(
-        [*group, *merged], nodes.subquery(nodes.union_all(parts), "parts"), group=[g.copy() for g in group]
-    )
-
-
-def _ordered(ctes: list[Cte]) -> list[Cte]:
-    """The steps with every one after those that it reads."""
-    by_name = {cte.name: cte for cte in ctes}
-    reads = {
-        cte.name: [
-            t.name for t in cte.query.find_all(exp.Table) if t.name in by_name and not t.args.get("db")
-        ]
-        for cte in by_name.values()
-    }
-    done: dict[str, Cte] = {}
-
-    def visit(name: str) -> None:
-        if name in done:
-            return
-        for other in reads[name]:
-            if other != name:
-                visit(other)
-        done[name] = by_name[name]
-
-    for name in by_name:
-        visit(name)
-    return list(done.values())
-
-
-def _any(*conditions: Node) -> Node:
-    """True where any holds; equal conditions are said once."""
-    unique = {condition.sql(): condition for condition in conditions}
-    whole: Node | None = None
-    for condition in unique.values():
-        whole = condition if whole is None else exp.Or(this=whole, expression=condition)
-    if whole is None:
-        raise ValueError("no condition")
-    return exp.Paren(this=whole) if isinstance(whole, exp.Or) else whole
-
-
-def _least(samples: list[Node]) -> Node:
-    """The smallest sample behind a value."""
-    unique = {sample.sql(): sample for sample in samples}
-    first, *others = unique.values()
-    return exp.Least(ignore_nulls=True, this=first, expressions=others) if others else first
-
-
-def _added(terms: list[Node]) -> Node:
-    whole = terms[0]
-    for term in terms[1:]:
-        whole = exp.Add(this=whole, expression=term)
-    return whole
-
-
-def _merged(*values: Value) -> tuple[tuple[str, str], ...]:
-    return tuple(dict.fromkeys(column for value in values for column in value.columns))
 
 
 def _sums(measure: Measure) -> bool:
@@ -640,12 +540,3 @@ def _sums(measure: Measure) -> bool:
 
 def _period_agg(metric: Metric) -> str:
     return metric.formula.period_agg if isinstance(metric.formula, Cumulative) else "last"
-
-
-def _short(relation: str) -> str:
-    return relation.removesuffix("_periods").removesuffix("_values").removesuffix("_exact")
-
-
-def segments_of(metrics: Iterable[Metric]) -> Segments:
-    """All segments of some metrics."""
-    return frozenset(segment for metric in metrics for segment in metric.segments)

@@ -10,34 +10,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from definitions.compiler import nodes
 from definitions.compiler.batch import Compiler
-from definitions.compiler.calendar_sql import FISCAL_MONTHS, fiscal_months, period_start_of
-from definitions.compiler.expressions import RefusedError, Typed, parse, translate
+from definitions.compiler.calendar_sql import FISCAL_MONTHS, fiscal_months
+from definitions.compiler.expressions import translate
 from definitions.compiler.layout import Query, Range, TimeKey, dim_alias, grouped, output_days
 from definitions.compiler.nodes import Node
-from definitions.compiler.plan import Asked, Planner, Value, full_join
+from definitions.compiler.parsing import RefusedError, parse
+from definitions.compiler.plan import Planner
 from definitions.compiler.render import render
-from definitions.compiler.stages import Cte, RowSource, Scan, query_times
+from definitions.compiler.rows import Cte, RowSource, Scan
+from definitions.compiler.times import query_times
+from definitions.compiler.values import Asked, Value, full_join
 from definitions.errors import CompileError, Problem, QueryError, listing, nearest
 from definitions.model import Calendar, Catalogue, ColumnType, Expression, Grain, Location, Missing, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-METRIC_TIME = "metric_time"
+from definitions.compiler.time_conditions import METRIC_TIME, TimeScope, clock_bounds, conjuncts, day_of
+
 _PARTS = ("year", "quarter", "month", "week", "day", "dow", "doy", "hour", "minute")
-_CLOCK = (Grain.SECOND, Grain.MINUTE, Grain.HOUR)
-_STEPS = {
-    Grain.SECOND: timedelta(seconds=1),
-    Grain.MINUTE: timedelta(minutes=1),
-    Grain.HOUR: timedelta(hours=1),
-}
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ class _Question:
         on_time: list[str] = []
         for text in texts:
             try:
-                parts = list(_conjuncts(parse(text)))
+                parts = list(conjuncts(parse(text)))
             except RefusedError as refused:
                 raise QueryError(
                     [refused.problem(Expression(text, Location("where", 1, 1)), ("where",))]
@@ -245,19 +243,19 @@ class _Question:
 
     def _range(self) -> Range:
         start, end = self.bounds
-        return Range(_day(start), _day(end))
+        return Range(day_of(start), day_of(end))
 
     def _when(self, layout: Query) -> Callable[[], Node] | None:
         """Conditions on the metric's own time, over a stage's ``day`` (``moment`` below the day)."""
         clock = layout.clock
-        scope = _TimeScope(self.calendar, clock is not None)
+        scope = TimeScope(self.calendar, clock is not None)
         try:
             templates = [translate(text, scope, want=ColumnType.BOOLEAN).node for text in self.whens]
         except RefusedError as refused:
             place = Expression(self.whens[0], Location("where", 1, 1))
             raise QueryError([refused.problem(place, ("where", METRIC_TIME))]) from refused
         if clock is not None:
-            templates += _clock_bounds(clock, *self.bounds)
+            templates += clock_bounds(clock, *self.bounds)
         if not templates:
             return None
 
@@ -430,70 +428,3 @@ class _Question:
     def _anywhere(self, name: str) -> bool:
         sources = self.catalogue.sources.values()
         return any(self.compiler.resolver.has_dimension(source, name, self.calendar) for source in sources)
-
-
-@dataclass(frozen=True, slots=True)
-class _TimeScope:
-    """Names that a condition on the metric's own time may use: ``metric_time`` and its grains."""
-
-    calendar: Calendar
-    by_clock: bool
-    aggregates: bool = False
-
-    def column(self, parts: tuple[str, ...]) -> Typed | None:
-        if len(parts) == 1:
-            parts = tuple(parts[0].split("__"))
-        if parts[0] != METRIC_TIME or len(parts) > 2:
-            return None
-        if len(parts) == 1 or parts[1] == Grain.DAY:
-            if self.by_clock and len(parts) == 1:
-                return Typed(nodes.column("moment"), ColumnType.TIMESTAMP)
-            return Typed(nodes.column("day"), ColumnType.DATE)
-        if parts[1] in _CLOCK and self.by_clock:
-            node = nodes.TruncTime(this=nodes.column("moment"), unit=nodes.text(parts[1]))
-            return Typed(node, ColumnType.TIMESTAMP)
-        if parts[1] in set(Grain) and not self.calendar.week_pattern:
-            return Typed(
-                period_start_of(lambda: nodes.column("day"), parts[1], self.calendar), ColumnType.DATE
-            )
-        return None
-
-    def names(self) -> Iterable[str]:
-        return [METRIC_TIME, *(f"{METRIC_TIME}.{grain}" for grain in Grain)]
-
-    def metric(self, name: str, by: tuple[str, ...]) -> Typed | None:
-        return None
-
-
-def _conjuncts(node: exp.Expr) -> Iterable[exp.Expr]:
-    while isinstance(node, exp.Paren):
-        node = node.this
-    if isinstance(node, exp.And):
-        yield from _conjuncts(node.this)
-        yield from _conjuncts(node.expression)
-    else:
-        yield node
-
-
-def _day(value: date | datetime | None) -> date | None:
-    return value.date() if isinstance(value, datetime) else value
-
-
-def _clock_bounds(clock: Grain, start: date | datetime | None, end: date | datetime | None) -> list[Node]:
-    """Bounds below the day, widened to whole grains: ``[start, end + 1 grain)``."""
-    found: list[Node] = []
-    moment = nodes.column("moment")
-    if isinstance(start, datetime):
-        low = _floor(start, clock)
-        found.append(exp.GTE(this=moment, expression=nodes.timestamp_literal(low.isoformat(sep=" "))))
-    if isinstance(end, datetime):
-        high = _floor(end, clock) + _STEPS[clock]
-        found.append(exp.LT(this=moment.copy(), expression=nodes.timestamp_literal(high.isoformat(sep=" "))))
-    return found
-
-
-def _floor(instant: datetime, clock: Grain) -> datetime:
-    instant = instant.replace(microsecond=0, tzinfo=None)
-    if clock in (Grain.MINUTE, Grain.HOUR):
-        instant = instant.replace(second=0)
-    return instant.replace(minute=0) if clock is Grain.HOUR else instant

@@ -21,7 +21,7 @@ from sqlglot.generators.spark import SparkGenerator
 from sqlglot.generators.trino import TrinoGenerator
 
 from definitions.compiler import nodes
-from definitions.compiler.stages import Cte
+from definitions.compiler.rows import Cte
 
 Say = Callable[[Any, Any], str]
 

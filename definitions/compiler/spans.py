@@ -39,7 +39,8 @@ from definitions.compiler.layout import (
 )
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
-from definitions.compiler.stages import Context, Cte, RowSource, Scan, needed_columns, query_times
+from definitions.compiler.rows import Context, Cte, RowSource, Scan, needed_columns
+from definitions.compiler.times import query_times
 from definitions.model import ColumnType, Source, Span
 
 

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from definitions.compiler.expressions import RefusedError, translate
+from definitions.compiler.expressions import translate
+from definitions.compiler.parsing import RefusedError
 from definitions.compiler.render import render
-from definitions.compiler.resolve import Resolver, SourceScope
+from definitions.compiler.resolve import Resolver
+from definitions.compiler.scopes import SourceScope
 from definitions.model import ColumnType
 from tests.unit.definitions.small import small
 

@@ -1,0 +1,205 @@
+"""Rows of a source with their joins: what a scan reads, and the small values that stages are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from definitions.compiler import nodes
+from definitions.compiler.layout import (
+    Frame,
+    Layout,
+    Query,
+    as_text,
+    by_column,
+    dim_alias,
+    grouped,
+)
+from definitions.compiler.nodes import Node
+from definitions.compiler.resolve import Resolved, Resolver
+from definitions.compiler.scopes import MetricNeed, Need
+from definitions.model import Calendar, ColumnType, Expression, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Cte:
+    """One named step of a statement. ``inline`` steps are not worth keeping: the engine reads through them."""
+
+    name: str
+    query: exp.Query
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """One read of a source: what for, and for which metrics."""
+
+    source: str
+    table: str
+    purpose: str
+    metrics: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Context:
+    """What every stage needs to know.
+
+    ``where`` are a query's conditions on dimensions, ``when`` its condition on the metric's own time
+    (over ``day``).
+    """
+
+    resolver: Resolver
+    calendar: Calendar
+    layout: Layout
+    where: tuple[Expression, ...] = ()
+    when: Callable[[], Node] | None = None
+    taken: set[str] = field(default_factory=set)
+    per_entity: Callable[[MetricNeed, Source], str] | None = None
+
+    def unique(self, wanted: str) -> str:
+        """A name that nothing else in the statement has."""
+        name, number = wanted, 2
+        while name in self.taken:
+            name, number = f"{wanted}_{number}", number + 1
+        self.taken.add(name)
+        return name
+
+
+@dataclass(slots=True)
+class RowSource:
+    """Rows of one source with their joins: the FROM clause of a scan, and the columns it offers.
+
+    ``metric_relations`` maps metrics used in filters to the relations that hold them per entity.
+    """
+
+    context: Context
+    source: Source
+    segments: set[tuple[str, ...]] = field(default_factory=set)
+
+    def dims(self) -> list[str]:
+        """Names of all dimensions that are grouped by, in order."""
+        layout = self.context.layout
+        if isinstance(layout, Query):
+            return list(layout.dims)
+        return sorted({name for segment in self.segments for name in segment})
+
+    def dim_nodes(self) -> list[Node]:
+        """The dimensions as columns ``by_…``."""
+        found: list[Node] = []
+        for name in self.dims():
+            resolved = self._dimension(name)
+            value = as_text(resolved) if isinstance(self.context.layout, Frame) else grouped(resolved)
+            found.append(nodes.aliased(self.qualified(value, resolved.needs), by_column(name)))
+        return found
+
+    def expressions(self, extra: Iterable[Resolved] = ()) -> list[Resolved]:
+        """Everything that the FROM clause has to make reachable."""
+        found = [self._dimension(name) for name in self.dims()]
+        return [*found, *extra, *self.conditions()]
+
+    def _dimension(self, name: str) -> Resolved:
+        context = self.context
+        calendar = context.calendar if isinstance(context.layout, Query) else None
+        return context.resolver.dimension(self.source, name, calendar=calendar)
+
+    def conditions(self) -> list[Resolved]:
+        """The source's own filter, and the query's."""
+        resolver, source = self.context.resolver, self.source
+        filters = [source.filter] if source.filter is not None else []
+        return [
+            resolver.expression(source, condition, want=ColumnType.BOOLEAN, path=("where",))
+            for condition in (*filters, *self.context.where)
+        ]
+
+    def need(self, need: Need) -> Node:
+        """A needed column, qualified by the table it comes from."""
+        return nodes.column(need.column, join_alias(self.source, need.path))
+
+    def qualified(self, node: Node, needs: Iterable[Need]) -> Node:
+        """A resolved node, whose columns are aliases, with real tables instead; for use inside the scan."""
+        by_alias = {need.alias: need for need in needs}
+        for column in list(node.find_all(exp.Column)):
+            need = by_alias.get(column.name)
+            if need is not None:
+                column.set("this", nodes.identifier(need.column))
+                column.set("table", nodes.identifier(join_alias(self.source, need.path)))
+        return node
+
+    def condition(self) -> Node | None:
+        """The conditions on rows, with real tables."""
+        return nodes.all_of(self.qualified(item.node.copy(), item.needs) for item in self.conditions())
+
+    def from_clause(self, expressions: Iterable[Resolved]) -> tuple[Node, list[exp.Join]]:
+        """(table, joins) that make ``expressions`` reachable."""
+        paths: set[tuple[str, ...]] = set()
+        metrics: set[MetricNeed] = set()
+        for resolved in expressions:
+            metrics |= resolved.metrics
+            for need in resolved.needs:
+                paths.update(need.path[: i + 1] for i in range(len(need.path)))
+        joins = [self._join(path) for path in sorted(paths, key=lambda path: (len(path), path))]
+        joins += [self._metric_join(need) for need in sorted(metrics)]
+        table = self.source.table or self.source.name
+        return nodes.table(table, self.source.name), joins
+
+    def _join(self, path: tuple[str, ...]) -> exp.Join:
+        sources = self.context.resolver.catalogue.sources
+        here = self.source
+        for name in path[:-1]:
+            here = sources[here.joins[name].to]
+        join = here.joins[path[-1]]
+        target = sources[join.to]
+        left, right = join_alias(self.source, path[:-1]), join_alias(self.source, path)
+        conditions: list[Node | None] = [
+            nodes.equals(nodes.column(there, right), nodes.column(column, left)) for column, there in join.on
+        ]
+        if target.validity is not None and here.time is not None:
+            conditions.append(valid_at(nodes.column(here.time, left), target, right))
+        return nodes.join(nodes.table(target.table or target.name, right), nodes.all_of(conditions))
+
+    def _metric_join(self, need: MetricNeed) -> exp.Join:
+        if self.context.per_entity is None:
+            raise ValueError("a metric in a filter cannot be used here")
+        relation = self.context.per_entity(need, self.source)
+        conditions: list[Node | None] = []
+        for name in need.by:
+            resolved = self.context.resolver.dimension(self.source, name)
+            here = self.qualified(resolved.node.copy(), resolved.needs)
+            conditions.append(nodes.equals(nodes.column(dim_alias(name), relation), here))
+        return nodes.join(nodes.table(relation), nodes.all_of(conditions))
+
+    def metric_columns(self, expressions: Iterable[Resolved]) -> list[Node]:
+        """The values of metrics used in filters, as columns of the scan."""
+        needs = sorted({need for resolved in expressions for need in resolved.metrics})
+        return [nodes.aliased(nodes.column(need.alias, need.alias), need.alias) for need in needs]
+
+
+def valid_at(instant: Node, target: Source, alias: str) -> Node:
+    """The target's row is valid at an instant: ``[start, end)``, a null end is open."""
+    validity = target.validity
+    if validity is None:
+        raise TypeError(f"{target.name} has no validity")
+    end = nodes.column(validity.end, alias)
+    open_end = exp.Or(
+        this=exp.LT(this=instant.copy(), expression=end),
+        expression=nodes.is_null(nodes.column(validity.end, alias)),
+    )
+    begun = exp.GTE(this=instant, expression=nodes.column(validity.start, alias))
+    return exp.And(this=begun, expression=exp.Paren(this=open_end))
+
+
+def join_alias(source: Source, path: Sequence[str]) -> str:
+    """Alias of a joined table: the path of joins; of the source itself: its name."""
+    return "_".join(path) if path else source.name
+
+
+def needed_columns(rows: RowSource, expressions: Iterable[Resolved]) -> list[Node]:
+    """The columns that ``expressions`` read, under the aliases that they read them by."""
+    needs = sorted({need for resolved in expressions for need in resolved.needs})
+    found: list[Node] = []
+    for need in needs:
+        column = rows.need(need)
+        found.append(column if need.alias == need.column else nodes.aliased(column, need.alias))
+    return found
