@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from definitions import load_catalogue
 from definitions.model import Catalogue
@@ -14,6 +15,9 @@ from pipelines.staging.build import neutral_tables
 from pipelines.staging.files import file_models
 from pipelines.steps.sources import SourceInstance, load_sources
 from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipelines.alerts.sources.base import Places
 
 
 @dataclass(frozen=True)
@@ -53,3 +57,10 @@ class Installation:
     def hashes(self) -> Mapping[str, str]:
         """Definition hash of every metric."""
         return definition_hashes(self.catalogue)
+
+    @cached_property
+    def places(self) -> Places:
+        """What every metric rests on, traced once for all alerts of a run."""
+        from pipelines.alerts.sources import places  # imports what loading an installation does not need
+
+        return places(self.catalogue)

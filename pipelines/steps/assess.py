@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ import pyarrow.compute as pc
 from pipelines import handover
 from pipelines.installation import Installation
 from pipelines.okr.status import apply_status
+from pipelines.publishing.entered_targets import overlaid
+from pipelines.steps import targets
 from pipelines.steps.compute import VALUES
 from pipelines.steps.freshness import data_through
 from pipelines.warehouse import Warehouse
@@ -34,13 +37,18 @@ class Assessed:
 
 def assess_values(installation: Installation, warehouse: Warehouse) -> Assessed:
     """Add status to the computed values, check them, and leave both for the steps that follow."""
-    catalogue, as_of = installation.catalogue, last_complete_day(installation)
+    entered, as_of = targets.read_entered(installation), last_complete_day(installation)
+    catalogue = overlaid(installation.catalogue, entered.targets)
     values = computed_values(installation, warehouse)
     coloured = apply_status(catalogue, values, as_of, data_through=data_through(installation, as_of))
     previous = warehouse.query(f"SELECT * FROM {LAST_GOOD}") if warehouse.exists(LAST_GOOD) else None
-    checks = run_value_checks(catalogue, coloured, previous=previous, now=installation.workspace.now())
+    checks = [
+        *run_value_checks(catalogue, coloured, previous=previous, now=installation.workspace.now()),
+        targets.entries_check(installation, entered),
+    ]
     with warehouse.transaction():
         warehouse.write(COLOURED, coloured)
+        targets.leave_entered(warehouse, entered)
         handover.leave(warehouse, VALUE_CHECKS, CheckResult, checks)
     states = Counter(values.column("value_state").to_pylist())
     return Assessed(coloured.num_rows, dict(sorted(states.items())), tuple(checks))
@@ -74,6 +82,17 @@ def value_checks(warehouse: Warehouse) -> tuple[CheckResult, ...]:
     return handover.take(warehouse, VALUE_CHECKS, CheckResult)
 
 
-def keep_as_good(warehouse: Warehouse) -> None:
-    """Remember the frame as the one of the last good run, for volume and drift."""
-    warehouse.replace(LAST_GOOD, f"SELECT * FROM {COLOURED}")
+def keep_as_good(warehouse: Warehouse, held_back: Collection[str] = ()) -> None:
+    """Remember the frame as the one of the last good run, for volume and drift.
+
+    What was held back is not good: of these metrics the rows of their own last good run stay, so that a check
+    that failed today is held against the same tomorrow.
+    """
+    if not held_back or not warehouse.exists(LAST_GOOD):
+        warehouse.replace(LAST_GOOD, f"SELECT * FROM {COLOURED}")
+        return
+    coloured, former = coloured_values(warehouse), warehouse.query(f"SELECT * FROM {LAST_GOOD}")
+    held = pa.array(sorted(held_back), pa.string())
+    good = coloured.filter(pc.invert(pc.is_in(coloured.column("metric"), value_set=held)))
+    stays = former.filter(pc.is_in(former.column("metric"), value_set=held))
+    warehouse.write(LAST_GOOD, pa.concat_tables([good, stays], promote_options="permissive"))

@@ -11,6 +11,7 @@ from pipelines.installation import Installation
 from pipelines.publishing import Coverage
 from pipelines.publishing.records import AnomalyRow
 from pipelines.steps.assess import coloured_values, last_complete_day
+from pipelines.steps.targets import with_targets_in_force
 from pipelines.warehouse import Warehouse
 
 ANOMALIES, COVERAGE = "anomalies", "anomaly_coverage"
@@ -28,7 +29,8 @@ class Detected:
 def detect(installation: Installation, warehouse: Warehouse) -> Detected:
     """Test every series up to the last complete day."""
     values = coloured_values(warehouse)
-    found = detect_anomalies(installation.catalogue, values, last_complete_day(installation))
+    catalogue = with_targets_in_force(installation, warehouse)
+    found = detect_anomalies(catalogue, values, last_complete_day(installation))
     with warehouse.transaction():
         handover.leave(warehouse, ANOMALIES, AnomalyRow, found.rows)
         handover.leave(warehouse, COVERAGE, Coverage, found.coverage)

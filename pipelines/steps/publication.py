@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Engine
 
+from definitions.model import Catalogue
 from pipelines import handover
 from pipelines.alerts.raising import raise_now, to_publish
 from pipelines.alerts.sources import (
@@ -24,7 +25,6 @@ from pipelines.alerts.sources import (
     failed_checks,
     key_results,
     late,
-    places,
     published,
     red_lines,
     run_succeeded,
@@ -48,6 +48,7 @@ from pipelines.steps import detect, score, stage
 from pipelines.steps.assess import coloured_values, keep_as_good, last_complete_day, value_checks
 from pipelines.steps.people import nudges, said
 from pipelines.steps.reporting import reporting
+from pipelines.steps.targets import with_targets_in_force
 from pipelines.warehouse import Warehouse
 from quality import CheckResult, GateDecision, decide, run_published_checks
 
@@ -91,14 +92,14 @@ def publish_run(
         PublicationRefused: the gate holds the whole publication; readers keep the last one.
         DatabaseUnavailable: the reporting database cannot be written; names it.
     """
-    catalogue, now = installation.catalogue, installation.workspace.now()
+    catalogue, now = with_targets_in_force(installation, warehouse), installation.workspace.now()
     checks = (*stage.staging_checks(warehouse), *value_checks(warehouse))
     decision = decide(checks, catalogue)
     with reporting(installation) as engine:
         if not decision.publish:
             raise_now(engine, _troubles(installation, warehouse, checks), catalogue, now)
             raise PublicationRefused(run_id, ["the gate"], "; ".join(decision.reasons[:3]))
-        publication = _publication(installation, warehouse, engine, checks, decision, run_id)
+        publication = _publication(installation, catalogue, warehouse, engine, checks, decision, run_id)
         result = publish(
             engine,
             publication,
@@ -108,16 +109,16 @@ def publish_run(
         )
         changed = result.tables["kpi_value"].inserted if "kpi_value" in result.tables else 0
         told = published(
-            publication.publication_id, publication.data_through, changed, now, places(catalogue)
+            publication.publication_id, publication.data_through, changed, now, installation.places
         )
         raise_now(engine, told + run_succeeded(job), catalogue, now)
-    keep_as_good(warehouse)
+    keep_as_good(warehouse, decision.blocked)
     return Published(result, decision, len(publication.alerts))
 
 
 def _troubles(installation: Installation, warehouse: Warehouse, checks: Iterable[CheckResult]) -> Found:
     """What is wrong with the data: failed checks and late sources."""
-    catalogue, where = installation.catalogue, places(installation.catalogue)
+    catalogue, where = installation.catalogue, installation.places
     fresh = handover.take(warehouse, stage.FRESHNESS, FreshnessRow)
     return failed_checks([quality_row(check) for check in checks], catalogue, where) + late(
         fresh, catalogue, where
@@ -126,13 +127,14 @@ def _troubles(installation: Installation, warehouse: Warehouse, checks: Iterable
 
 def _publication(
     installation: Installation,
+    catalogue: Catalogue,
     warehouse: Warehouse,
     engine: Engine,
     checks: Iterable[CheckResult],
     decision: GateDecision,
     run_id: str,
 ) -> Publication:
-    catalogue, now = installation.catalogue, installation.workspace.now()
+    where, now = installation.places, installation.workspace.now()
     take = partial(handover.take, warehouse)
     values = coloured_values(warehouse)
     flags = take(detect.ANOMALIES, AnomalyRow)
@@ -141,7 +143,6 @@ def _publication(
     fresh = take(stage.FRESHNESS, FreshnessRow)
     results = tuple(quality_row(check) for check in checks)
     messages, dues = nudges(installation, take(score.DUES, CheckInDueRow))
-    where = places(catalogue)
     charts = series_of(values, flags)
     found: Found = (
         anomalies(flags, coverage, catalogue, where, charts)

@@ -22,6 +22,7 @@ from pipelines.publishing.records import (
 )
 from pipelines.steps.assess import coloured_values, last_complete_day
 from pipelines.steps.people import said
+from pipelines.steps.targets import with_targets_in_force
 from pipelines.warehouse import Warehouse
 
 KEY_RESULTS, OBJECTIVES, DUES = "key_result_scores", "objective_scores", "check_ins_due"
@@ -39,7 +40,7 @@ class Scored:
 
 def score(installation: Installation, warehouse: Warehouse) -> Scored:
     """Score every cycle that has begun, as of the last complete day; leaves rows for the publication."""
-    catalogue, as_of = installation.catalogue, last_complete_day(installation)
+    catalogue, as_of = with_targets_in_force(installation, warehouse), last_complete_day(installation)
     values = coloured_values(warehouse)
     totals = values.filter(pc.equal(values["segment_dimension"], ""))
     voices = said(installation)

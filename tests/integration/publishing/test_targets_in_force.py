@@ -1,0 +1,106 @@
+"""A target that a steward enters in the database counts: in colours, in the target table, in what is published."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import text
+
+from definitions.compiler.states import FRAME
+from pipelines.installation import Installation
+from pipelines.publishing import open_reporting, writing
+from pipelines.steps.assess import assess_values, keep_as_good
+from pipelines.steps.compute import VALUES
+from pipelines.steps.publication import publish_run
+from pipelines.warehouse import Warehouse, open_warehouse
+from pipelines.workspace import Workspace
+from tests.integration.publishing.kit import rows
+
+APRIL = date(2026, 4, 1)
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    """The shipped dictionary on a clock in May 2026, without sources."""
+    environment = {"VITALS_HOME": str(tmp_path), "VITALS_NOW": "2026-05-20T06:00:00Z"}
+    return Installation.load(Workspace.from_environment(environment))
+
+
+def computed(installation: Installation, value: float = 0.9, metric: str = "csat") -> pa.Table:
+    """One value of April, as the compiler leaves it."""
+    row = {
+        "metric": metric, "version": installation.catalogue.metrics[metric].version,
+        "definition_hash": installation.hashes[metric], "grain": "month", "period_start": APRIL,
+        "period_end": date(2026, 4, 30), "segment_dimension": "", "segment_value": "", "value": value,
+        "numerator": value * 1000, "denominator": 1000.0, "sample_size": 1000, "value_state": "final",
+        "state_reason": None,
+    }  # fmt: skip
+    return pa.Table.from_pylist([row], schema=FRAME)
+
+
+def enter(installation: Installation, **changes: object) -> None:
+    entry = {
+        "metric": "csat", "grain": "month", "first": "2026-04-01", "last": "2026-04-30", "dimension": "",
+        "value": "", "target": 0.97,
+    }  # fmt: skip
+    statement = text(
+        "INSERT INTO target_entry (metric_id, period_grain, period_start, period_end, segment_dimension, "
+        "segment_value, comparison, target_value, reason, entered_by) VALUES (:metric, :grain, :first, :last, "
+        ":dimension, :value, 'gte', :target, 'braver', 'ana')"
+    )
+    engine = open_reporting(installation.workspace.reporting_url)
+    with writing(engine) as connection:
+        connection.execute(statement, entry | changes)
+    engine.dispose()
+
+
+def run(installation: Installation, warehouse: Warehouse, run_id: str) -> None:
+    assess_values(installation, warehouse)
+    publish_run(installation, warehouse, run_id=run_id)
+
+
+def test_an_entered_target_colours_the_value_and_is_published(installation: Installation) -> None:
+    url = installation.workspace.reporting_url
+    with open_warehouse(installation.workspace.warehouse_url) as warehouse:
+        warehouse.write(VALUES, computed(installation))
+        run(installation, warehouse, "before")
+        enter(installation, target=0.97)
+        enter(installation, first="2026-04-02")  # no month begins on the second
+        enter(installation, dimension="moon", value="full")
+        run(installation, warehouse, "after")
+    engine = open_reporting(url)
+    shown = rows(
+        engine, "SELECT value, target_value, status, revision FROM kpi_monthly WHERE metric_id = 'csat'"
+    )
+    assert shown == [(0.9, 0.97, "red", 2)] or shown == [(0.9, 0.97, "amber", 2)]
+    history = (
+        "SELECT target_value, set_by, reason, is_current FROM target_history WHERE metric_id = 'csat' "
+        "AND period_grain = 'month' AND period_start = :april AND segment_key = 'total' ORDER BY revision"
+    )
+    assert rows(engine, history, april=APRIL.isoformat())[-1] == (0.97, "ana", "braver", True)
+    check = (
+        "SELECT passed, rows_failed, severity, message FROM data_quality_result "
+        "WHERE is_current AND check_id = 'target_entry.usable'"
+    )
+    [(passed, failed, severity, message)] = rows(engine, check)
+    assert (passed, failed, severity) == (False, 2, "warn")
+    assert "write 2026-04-01 to 2026-04-30" in message
+    assert "not reported by moon" in message
+    engine.dispose()
+
+
+def test_what_was_held_back_is_no_measure_for_the_next_run(installation: Installation) -> None:
+    with open_warehouse(installation.workspace.warehouse_url) as warehouse:
+        warehouse.write(VALUES, computed(installation, 0.9))
+        assess_values(installation, warehouse)
+        keep_as_good(warehouse)
+        warehouse.write(VALUES, computed(installation, 0.1))
+        assess_values(installation, warehouse)
+        keep_as_good(warehouse, {"csat"})
+        kept = warehouse.query("SELECT metric, value FROM vitals.kpi_last_good").to_pylist()
+        assert kept == [{"metric": "csat", "value": 0.9}]
+        keep_as_good(warehouse)
+        assert warehouse.query("SELECT value FROM vitals.kpi_last_good").to_pylist() == [{"value": 0.1}]
