@@ -12,13 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from definitions.model import Baseline, Catalogue, Metric
+from definitions.settings import ScoringSettings
 from pipelines.scoring.below_baseline import far_below_baseline
 from pipelines.scoring.optimum import OptimumBand
 
 from .detector import DETECTOR_VERSION
 from .flags import Effect, Flag, Severity
 from .frame import format_of, unit_words
-from .wording import say, say_period
+from .wording import say, say_period, say_share
 
 DETECTOR = "baseline"
 
@@ -43,7 +44,7 @@ def below_baseline_flags(catalogue: Catalogue, values: pa.Table, as_of: date) ->
     for (name, grain), baseline in sorted(baselines.items()):
         known = sorted(series.get((name, grain), []))
         if known:
-            flag = _flag(catalogue.metrics[name], grain, baseline, known)
+            flag = _flag(catalogue.metrics[name], grain, baseline, known, catalogue.settings.scoring)
             if flag is not None:
                 found.append((flag, name))
     return tuple(found)
@@ -68,20 +69,23 @@ def _baselines(catalogue: Catalogue, as_of: date) -> dict[tuple[str, str], Basel
     return {key: value for key, value in found.items() if key[0] in catalogue.metrics}
 
 
-def _flag(metric: Metric, grain: str, baseline: Baseline, known: list[tuple[date, float]]) -> Flag | None:
+def _flag(
+    metric: Metric, grain: str, baseline: Baseline, known: list[tuple[date, float]], settings: ScoringSettings
+) -> Flag | None:
     start, value = known[-1]
     band = (
         OptimumBand(metric.band.low, metric.band.high, metric.band.floor, metric.band.ceiling)
         if metric.band
         else None
     )
-    far = far_below_baseline(metric.direction, value, baseline.value, [v for _, v in known[:-1]], band)
+    history = [past for _, past in known[:-1]]
+    far = far_below_baseline(metric.direction, value, baseline.value, history, band, settings)
     if far is None:
         return None
     kind, unit = format_of(metric), unit_words(metric)
-    away = "" if far.deviation is None else f", {far.deviation:.0%} on the wrong side of it"
+    away = "" if far.deviation is None else f", {say_share(far.deviation)} on the wrong side of it"
     text = (
-        f"{say(value, kind, unit)} in {say_period(start, grain)}; the baseline is "
+        f"{say(value, kind, unit)} in {say_period(start, grain, year=False)}; the baseline is "
         f"{say(baseline.value, kind, unit)} ({say_period(baseline.as_of, 'day')}){away}"
     )
     return Flag(

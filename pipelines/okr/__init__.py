@@ -4,8 +4,8 @@
 |---|---|
 | what colour is every value? | `status.apply_status` (`limits`: which target holds; `frame`: neighbours in time) |
 | how does each key result stand? | `assemble.score_cycles` (`assess` by kind: `outcome`, `control`, `effort`) |
-| what drove a change? | `contributions.contribution_rows`, `contributions.influences` |
-| what do good numbers hide? | `signals`, `below_baseline` |
+| what drove a change? | `contributions.contribution_rows`, `effects.segment_effects`, `contributions.influences` |
+| what do good numbers hide? | `signals` |
 | what do people say? | `checkins` (the desk), `check_in_files`, `web` (the form), `dues` |
 | how does a cycle end? | `closing` |
 | in a spreadsheet? | `export_csv`, `import_csv` |

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
@@ -21,11 +21,11 @@ from pipelines.okr.charts import Chart, chart_of
 from pipelines.okr.dues import due_check_ins
 from pipelines.okr.readings import Point, Window, chart_points, steps_in_cycle
 from pipelines.okr.series import SeriesBook
-from pipelines.okr.signals import Signal, find_signals
+from pipelines.okr.signals import find_signals
 from pipelines.okr.subject import Assessment, Subject
-from pipelines.publishing.records import CheckInDueRow, KeyResultScoreRow, ObjectiveScoreRow
+from pipelines.publishing.records import CheckInDueRow, KeyResultScoreRow, ObjectiveScoreRow, SignalRow
 from pipelines.scoring.arithmetic import quantise
-from pipelines.scoring.cadence import Due, is_stale
+from pipelines.scoring.cadence import Due, DueState, is_stale
 from pipelines.scoring.checkin import CheckIn, current
 from pipelines.scoring.forecast import Forecast, forecast
 from pipelines.scoring.kinds import Band, Commitment, Curve, KeyResultStatus, PaceStatus
@@ -34,6 +34,9 @@ from pipelines.scoring.pace import Expectation, Pace, pace
 from pipelines.scoring.rollup import Node, Part, Rollup, roll_up
 from pipelines.scoring.score import score_outcome
 from pipelines.scoring.standing import Standing, standing
+
+BACKFILLED = "backfilled"
+"""A snapshot that was computed after its day, from values as they were known later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,12 @@ def score_cycles(
     check_ins: Iterable[CheckIn] = (),
     dues: Iterable[Due] = (),
     frozen: Iterable[str] = (),
+    signals: Iterable[SignalRow] | None = None,
 ) -> tuple[ScoredCycle, ...]:
-    """Score every cycle that has begun and is not frozen; `frozen` names those whose final scores are published."""
+    """Score every cycle that has begun and is not frozen; `frozen` names those whose final scores are published.
+
+    `signals` as `find_signals` gives them; found here where they are not handed in.
+    """
     done = set(frozen)
     said, asked = tuple(check_ins), tuple(dues)
     cycles = [
@@ -70,9 +77,11 @@ def score_cycles(
         for cycle in catalogue.cycles
         if cycle.state != "draft" and cycle.start <= as_of and cycle.key not in done
     ]
-    signals = find_signals(catalogue, values, as_of) if cycles else ()
+    if signals is None:
+        signals = find_signals(catalogue, values, as_of) if cycles else ()
+    hints = tuple(signals)
     return tuple(
-        score_cycle(catalogue, cycle, values, as_of, check_ins=said, dues=asked, signals=signals)
+        score_cycle(catalogue, cycle, values, as_of, check_ins=said, dues=asked, signals=hints)
         for cycle in cycles
     )
 
@@ -81,20 +90,30 @@ def score_history(
     catalogue: Catalogue,
     cycle: Cycle,
     values: pa.Table,
-    through: date,
+    days: Iterable[date],
     *,
     check_ins: Iterable[CheckIn] = (),
-    every: int = 1,
+    dues: Iterable[Due] = (),
 ) -> tuple[ScoredCycle, ...]:
-    """Snapshots of a cycle for each day (or each `every` days) up to `through`, as far as can be known today.
+    """Snapshots of a cycle for days that have none yet, as far as can be known today; flagged `backfilled`.
 
-    For a cycle that began before anything was published, so that its charts and its weekly and monthly views have a
-    past. Values are those known now; check-ins count from the day they were about.
+    For a cycle that began before anything was published, or a day on which nothing ran, so that its charts and its
+    weekly and monthly views have no holes. Values are those known now, complete up to each day; check-ins count
+    from the day they were about, and of the due days only what was waived is taken over.
     """
     book, said = SeriesBook(values, _metrics(cycle)), tuple(check_ins)
-    last = min(through, cycle.end)
-    days = [cycle.start + timedelta(day) for day in range(0, (last - cycle.start).days + 1, every)]
-    return tuple(score_cycle(catalogue, cycle, values, day, check_ins=said, book=book) for day in days)
+    waived = tuple(due for due in dues if due.state is DueState.WAIVED)
+    past = (
+        score_cycle(catalogue, cycle, values, day, check_ins=said, dues=waived, book=book, is_past=True)
+        for day in sorted(days)
+        if cycle.start <= day <= cycle.end
+    )
+    return tuple(_marked(one) for one in past)
+
+
+def _marked(scored: ScoredCycle) -> ScoredCycle:
+    rows = tuple(replace(row, flags=tuple(sorted({*row.flags, BACKFILLED}))) for row in scored.key_results)
+    return replace(scored, key_results=rows)
 
 
 def score_cycle(
@@ -105,15 +124,16 @@ def score_cycle(
     *,
     check_ins: Iterable[CheckIn] = (),
     dues: Iterable[Due] = (),
-    signals: Iterable[Signal] = (),
+    signals: Iterable[SignalRow] = (),
     book: SeriesBook | None = None,
+    is_past: bool = False,
 ) -> ScoredCycle:
     """Score one cycle as of the end of a day; a closed cycle as of its last day, for good (`is_final`).
 
     `values` is the KPI value frame. `check_ins` are all that were recorded, for any cycle; those after `as_of` are
     not seen, so that a past day comes out as it was. `dues` are the published ones, with the nudges sent. `signals`
     about a metric become flags of the key results that move it while the cycle runs. `book` is the frame as read
-    before, for scoring many days.
+    before, for scoring many days; `is_past` says that `as_of` is a day gone by, of which later values say nothing.
     """
     is_final = cycle.state == "closed"
     as_of = cycle.end if is_final else min(as_of, cycle.end)
@@ -126,7 +146,7 @@ def score_cycle(
     dues_of: dict[str, tuple[Due, ...]] = {}
     for due in asked:
         dues_of[due.key_result] = (*dues_of.get(due.key_result, ()), due)
-    hints = set() if is_final else {(signal.metric, signal.kind) for signal in signals}
+    hints = set() if is_final else {(signal.metric_id, signal.signal_kind) for signal in signals}
     rows: list[KeyResultScoreRow] = []
     charts: list[Chart] = []
     for objective in cycle.objectives:
@@ -134,7 +154,7 @@ def score_cycle(
             subject = Subject(
                 key_result=key_result,
                 metric=catalogue.metrics.get(key_result.metric or ""),
-                window=Window(cycle.start, key_result.due or cycle.end, as_of),
+                window=Window(cycle.start, key_result.due or cycle.end, as_of, is_past),
                 book=book,
                 catalogue=catalogue,
                 check_ins=said.get(key_result.key, ()),

@@ -9,15 +9,14 @@ Source: scoring rules, "Driver trees and contributions".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pyarrow as pa
 
-from definitions.model import Catalogue, Metric, Segment
+from definitions.model import Catalogue, Drive, Metric, Segment
 from definitions.settings import ScoringSettings
 from pipelines.okr.series import Observation, SeriesBook
-from pipelines.publishing.records import ContributionRow
+from pipelines.publishing.records import ContributionRow, InfluenceRow
 from pipelines.scoring.contributions import Decomposition, decompose
 from pipelines.scoring.influence import Correlation, lagged_correlation
 from pipelines.scoring.kinds import Operator
@@ -62,62 +61,49 @@ def contribution_rows(
     return tuple(rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Unreconciled:
-    """A tree that does not add up in a period: a data-quality warning."""
-
-    metric: str
-    grain: str
-    period_start: date
-    segment: Segment
-
-
-def unreconciled(rows: Iterable[ContributionRow]) -> tuple[Unreconciled, ...]:
-    """Periods in which a parent is not what its drivers make, each once."""
-    found = {
-        (row.parent_metric_id, row.period_grain, row.period_start, row.segment_dimension, row.segment_value)
-        for row in rows
-        if not row.reconciles
-    }
-    return tuple(
-        Unreconciled(metric, grain, start, ((dimension, value),) if dimension else ())
-        for metric, grain, start, dimension, value in sorted(found)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Influence:
-    """A claimed influence and the correlation found for it; never read as a cause."""
-
-    driver: str
-    metric: str
-    grain: str
-    correlation: Correlation
-
-
-def influences(catalogue: Catalogue, values: pa.Table, as_of: date) -> tuple[Influence, ...]:
+def influences(catalogue: Catalogue, values: pa.Table, as_of: date) -> tuple[InfluenceRow, ...]:
     """Correlate every metric that says it `drives` another, after its lag, on the coarsest grain with enough periods.
 
-    Ordered by driver and metric.
+    Correlation, never cause. Ordered by driver and metric.
     """
     claims = [(metric, drive) for metric in catalogue.metrics.values() for drive in metric.drives]
     book = SeriesBook(values, {name for metric, drive in claims for name in (metric.name, drive.metric)})
     settings = catalogue.settings.scoring
     found = []
     for metric, drive in sorted(claims, key=lambda claim: (claim[0].name, claim[1].metric)):
-        best: Influence | None = None
+        best: InfluenceRow | None = None
         for grain, days in sorted(_FINEST_GRAIN_DAYS.items(), key=lambda item: -item[1]):
             lag = 0 if drive.lag is None else round(drive.lag.days / days)
-            driver, driven = _aligned(book, metric.name, drive.metric, grain, as_of)
-            if len(driver) <= lag:
+            driven = [row for row in book.of(drive.metric, grain) if row.end <= as_of and row.is_final]
+            if len(driven) <= lag:
                 continue
-            item = lagged_correlation(driver, driven, lag, drive.expected_sign, settings)
-            best = Influence(metric.name, drive.metric, grain, item)
+            drivers = _by_end(book.of(metric.name, grain))
+            series = [_value(drivers, row.end) for row in driven]
+            item = lagged_correlation(
+                series, [row.value for row in driven], lag, drive.expected_sign, settings
+            )
+            best = _influence(metric.name, drive, grain, item, driven[-1].end)
             if item.reason is None:
                 break
         if best is not None:
             found.append(best)
     return tuple(found)
+
+
+def _influence(driver: str, drive: Drive, grain: str, item: Correlation, through: date) -> InfluenceRow:
+    return InfluenceRow(
+        driver_metric_id=driver,
+        driven_metric_id=drive.metric,
+        period_grain=grain,
+        lag_periods=item.lag,
+        expected_sign=drive.expected_sign,
+        pairs=item.pairs,
+        correlation=item.changes,
+        correlation_of_levels=item.levels,
+        reason=item.reason,
+        is_sign_as_expected=item.sign_as_expected,
+        through_date=through,
+    )
 
 
 def _of_series(
@@ -179,15 +165,6 @@ def _shared_segments(book: SeriesBook, node: DriverNode, grain: str, metric: Met
             if all(book.has(child, grain, segment) for child in node.children)
         ]
     return found
-
-
-def _aligned(
-    book: SeriesBook, driver: str, metric: str, grain: str, as_of: date
-) -> tuple[list[float | None], list[float | None]]:
-    """Two series on the periods of the driven one, in order of time."""
-    drivers = _by_end(book.of(driver, grain))
-    driven = [row for row in book.of(metric, grain) if row.end <= as_of and row.is_final]
-    return [_value(drivers, row.end) for row in driven], [row.value for row in driven]
 
 
 def _by_end(rows: Iterable[Observation]) -> Mapping[date, Observation]:

@@ -7,9 +7,8 @@ from pipelines.okr.limits import band_of
 from pipelines.okr.readings import Reading, judged_periods
 from pipelines.okr.subject import VALUE_BY_HAND, Assessment, Subject, read_value
 from pipelines.scoring.arithmetic import Number
-from pipelines.scoring.bands import at_least_at_risk
 from pipelines.scoring.bands import band_of as words_for
-from pipelines.scoring.control import VIOLATED_NOW, score_control
+from pipelines.scoring.control import score_control
 from pipelines.scoring.kinds import Band, Comparison, Method
 from pipelines.scoring.measure import Measure
 from pipelines.scoring.optimum import OptimumBand, score_optimum
@@ -62,19 +61,15 @@ def assess_zones(subject: Subject) -> Assessment:
     if band is None:
         return Assessment(reading, share, way, None, Method.ZONES, Band.NO_DATA, None, ("no_target",))
     found = score_optimum(reading.value, band)
-    words = words_for(found.score, subject.settings)
-    is_inside_band = None if found.side is None else found.score == 1 and found.side == "inside"
+    is_inside_band = None if found.side is None else found.side == "inside"
     flags = [f"{found.side}_band"] if found.side is not None else []
-    if is_inside_band is False:
-        words = at_least_at_risk(words)
-        flags.append(VIOLATED_NOW)
     return Assessment(
         reading=reading,
         ratio=share,
         progress=way,
         score=found.score,
         method=Method.ZONES,
-        band=words,
+        band=words_for(found.score, subject.settings),
         target_met=is_inside_band,
         flags=(*flags, VALUE_BY_HAND) if by_hand else tuple(flags),
         comparison=Comparison.BETWEEN,

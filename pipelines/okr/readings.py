@@ -41,11 +41,15 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The days a key result runs over, both inclusive, and the day of the snapshot."""
+    """The days a key result runs over, both inclusive, and the day of the snapshot.
+
+    `is_past` says that the day is gone by: a period that ends after it holds what only came later.
+    """
 
     start: date
     end: date
     as_of: date
+    is_past: bool = False
 
     @property
     def length(self) -> int:
@@ -77,7 +81,9 @@ def current_value(series: Sequence[Observation], metric: Metric, grain: str, win
     A complete period that may still change, such as a cohort that has not matured, counts only where nothing final
     is known. What is read to date or is a state counts as it is.
     """
-    begun = [row for row in series if row.start <= window.as_of]
+    begun = [
+        row for row in series if row.start <= window.as_of and not (window.is_past and row.end > window.as_of)
+    ]
     if spans_cycle(grain, window) or _restarts(metric):
         begun = [row for row in begun if row.end >= window.start]
     if metric.aggregation == "last" or spans_cycle(grain, window):
@@ -85,6 +91,22 @@ def current_value(series: Sequence[Observation], metric: Metric, grain: str, win
     complete = [row for row in begun if row.end <= window.as_of]
     settled = _latest([row for row in complete if row.state != PROVISIONAL], window.as_of)
     return settled if settled.value is not None else _latest(complete, window.as_of)
+
+
+def value_so_far(book: SeriesBook, metric: Metric, segment: Segment, window: Window) -> Reading:
+    """What a value that is read to date was on a day gone by: built up from the days (or else weeks) until then."""
+    last = min(window.as_of, window.end)
+    rows = [row for row in _parts(book, metric, segment) if window.start <= row.start and row.end <= last]
+    value = _combined(metric, rows)
+    return Reading(None, None) if value is None else Reading(value, rows[-1].end)
+
+
+def _parts(book: SeriesBook, metric: Metric, segment: Segment) -> tuple[Observation, ...]:
+    """The days of a metric, or else its weeks."""
+    at = next(
+        (grain for grain in (Grain.DAY, Grain.WEEK) if book.has(metric.name, grain, segment)), Grain.DAY
+    )
+    return book.of(metric.name, at, segment)
 
 
 def _latest(rows: Sequence[Observation], as_of: date) -> Reading:

@@ -49,8 +49,10 @@ class SeriesBook:
     42.0
     """
 
-    def __init__(self, values: pa.Table, metrics: Collection[str]) -> None:
+    def __init__(self, values: pa.Table, metrics: Collection[str], *, unknown: bool = False) -> None:
+        """Read the series of `metrics`; `unknown` lists segments of unmatched keys among the others."""
         self._series: Mapping[SeriesKey, tuple[Observation, ...]] = _read(values, metrics)
+        self._with_unknown = unknown
 
     def of(self, metric: str, grain: str, segment: Segment = ()) -> tuple[Observation, ...]:
         """Observations in order of time; none where nothing was computed."""
@@ -67,7 +69,7 @@ class SeriesBook:
         )
 
     def segments(self, metric: str, grain: str, dimensions: tuple[str, ...]) -> tuple[Segment, ...]:
-        """Segments of the metric over just these dimensions (sorted), without unmatched keys."""
+        """Segments of the metric over just these dimensions (sorted), unmatched keys only where asked for."""
         return tuple(
             sorted(
                 segment
@@ -75,7 +77,7 @@ class SeriesBook:
                 if name == metric
                 and at == grain
                 and tuple(dimension for dimension, _ in segment) == dimensions
-                and all(value != UNKNOWN_SEGMENT for _, value in segment)
+                and (self._with_unknown or all(value != UNKNOWN_SEGMENT for _, value in segment))
             )
         )
 

@@ -6,63 +6,66 @@ Reads the KPI value frame after `apply_status`. Source: scoring rules, "Driver t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from definitions.model import Catalogue, Grain, Metric
 from pipelines.okr.contributions import forest_of
 from pipelines.okr.limits import band_of
 from pipelines.okr.series import Observation, SeriesBook
 from pipelines.publishing.dictionary import headline_grain
-from pipelines.publishing.records import SuggestionRow
+from pipelines.publishing.records import SignalRow, SuggestionRow
 from pipelines.scoring.change import relative_gain
 from pipelines.scoring.guardrails import GAMING_RISK, LOCAL_OPTIMUM, is_gaming_risk, is_local_optimum
 from pipelines.scoring.kinds import KpiStatus
 from pipelines.scoring.suggestions import MetricFacts, Suggestion, suggest
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """Something a reader should know about a metric: `gaming_risk` with its counter-metric, or `local_optimum`
-    with its parent."""
+def find_signals(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[SignalRow, ...]:
+    """Gaming risks and local optima in the last complete period of each metric's headline grain.
 
-    kind: str
-    metric: str
-    other: str
-    grain: str
-    period_start: date
-    explanation: str
-
-
-def find_signals(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[Signal, ...]:
-    """Gaming risks and local optima in the last complete period of each metric's headline grain."""
+    The parents of a local optimum are those of the driver tree, arithmetic and influences alike.
+    """
     guarded = {
         name
         for metric in catalogue.metrics.values()
         for guard in metric.guardrails
         for name in (metric.name, guard.metric)
     }
-    driven = {name for node in forest_of(catalogue).children_first for name in (node.metric, *node.children)}
-    book = SeriesBook(coloured, guarded | driven)
+    driven = {name for parent, children in tree_edges(catalogue).items() for name in (parent, *children)}
+    book = SeriesBook(_totals(coloured), guarded | driven)
     return tuple(
         sorted(
             [*_gaming(catalogue, book, as_of), *_local_optima(catalogue, book, as_of)],
-            key=lambda signal: (signal.kind, signal.metric, signal.other),
+            key=lambda signal: (signal.signal_kind, signal.metric_id, signal.other_metric_id),
         )
     )
 
 
+def tree_edges(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+    """Children of every metric that has any: its drivers in their order, then what is said to influence it."""
+    found = {node.metric: dict.fromkeys(node.children) for node in forest_of(catalogue).children_first}
+    for metric in sorted(catalogue.metrics.values(), key=lambda metric: metric.name):
+        for drive in metric.drives:
+            found.setdefault(drive.metric, {}).setdefault(metric.name)
+    return {parent: tuple(children) for parent, children in found.items()}
+
+
 def suggestions(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[SuggestionRow, ...]:
-    """Draft objectives for metrics that got worse three weeks in a row."""
-    book = SeriesBook(coloured, set(catalogue.metrics))
-    facts = {}
+    """Draft objectives for metrics that got worse three weeks in a row; dated by the end of the third week.
+
+    A decline that goes on stays one suggestion, with its reason brought up to date.
+    """
+    book = SeriesBook(_totals(coloured), set(catalogue.metrics))
+    facts, ends = {}, {}
     for metric in catalogue.metrics.values():
         rows = [row for row in book.of(metric.name, Grain.WEEK) if row.end <= as_of]
         if metric.status == "deprecated" or not rows:
             continue
+        ends[metric.name] = [row.end for row in rows if row.state != "provisional"]
         facts[metric.name] = MetricFacts(
             name=metric.name,
             label=metric.label,
@@ -75,11 +78,23 @@ def suggestions(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[
             is_leading=metric.indicator == "leading",
             band=band_of(metric),
         )
-    drafts = suggest(facts, forest_of(catalogue), catalogue.settings.scoring)
-    return tuple(SuggestionRow(draft.metric, as_of, draft.reason, _document(draft)) for draft in drafts)
+    settings = catalogue.settings.scoring
+    return tuple(
+        SuggestionRow(
+            metric_id=draft.metric,
+            raised_date=ends[draft.metric][settings.adverse_weeks - 1 - draft.since],
+            reason=draft.reason,
+            draft=_document(draft),
+        )
+        for draft in suggest(facts, tree_edges(catalogue), settings)
+    )
 
 
-def _gaming(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[Signal]:
+def _totals(values: pa.Table) -> pa.Table:
+    return values.filter(pc.equal(values["segment_dimension"], ""))
+
+
+def _gaming(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[SignalRow]:
     found = []
     for metric in catalogue.metrics.values():
         grain = headline_grain(metric.frequency, metric.grains)
@@ -99,7 +114,7 @@ def _gaming(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[Signal]
             tolerance = Decimal(str(guard.tolerance_pct))
             if is_gaming_risk(better, change, tolerance, catalogue.settings.scoring):
                 found.append(
-                    Signal(
+                    SignalRow(
                         GAMING_RISK,
                         metric.name,
                         counter.name,
@@ -111,20 +126,20 @@ def _gaming(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[Signal]
     return found
 
 
-def _local_optima(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[Signal]:
+def _local_optima(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[SignalRow]:
     found = []
-    for node in forest_of(catalogue).children_first:
-        parent = catalogue.metrics[node.metric]
+    for above_name, children in sorted(tree_edges(catalogue).items()):
+        parent = catalogue.metrics[above_name]
         grain = headline_grain(parent.frequency, parent.grains)
         above = [row for row in book.of(parent.name, grain) if row.end <= as_of]
-        for name in node.children:
+        for name in children:
             below = [row for row in book.of(name, grain) if row.end <= as_of]
             if not above or not below or above[-1].start != below[-1].start:
                 continue
             if is_local_optimum(_statuses(below), _statuses(above), catalogue.settings.scoring):
                 label = catalogue.metrics[name].label
                 found.append(
-                    Signal(
+                    SignalRow(
                         LOCAL_OPTIMUM,
                         name,
                         parent.name,

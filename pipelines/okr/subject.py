@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from definitions.model import Catalogue, KeyResult, Metric, Segment
 from definitions.settings import ScoringSettings
-from pipelines.okr.readings import Reading, Window, current_value, grain_of
+from pipelines.okr.readings import Reading, Window, current_value, grain_of, spans_cycle, value_so_far
 from pipelines.okr.series import SeriesBook
 from pipelines.scoring.arithmetic import Number
 from pipelines.scoring.checkin import CheckIn
@@ -72,8 +72,11 @@ def read_value(subject: Subject, segment: Segment) -> tuple[Reading, str | None,
     reading, grain = Reading(None, None), None
     if subject.metric is not None:
         grain = grain_of(subject.key_result, subject.metric, subject.book)
-        series = subject.book.of(subject.metric.name, grain, segment)
-        reading = current_value(series, subject.metric, grain, subject.window)
+        if subject.window.is_past and spans_cycle(grain, subject.window):
+            reading = value_so_far(subject.book, subject.metric, segment, subject.window)
+        else:
+            series = subject.book.of(subject.metric.name, grain, segment)
+            reading = current_value(series, subject.metric, grain, subject.window)
     by_hand = [item for item in subject.check_ins if item.value_override is not None]
     if by_hand and (reading.as_of is None or by_hand[-1].on > reading.as_of):
         last = by_hand[-1]

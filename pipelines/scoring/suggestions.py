@@ -18,7 +18,6 @@ from pipelines.scoring.arithmetic import Number, exact, quantise, quantise_or_no
 from pipelines.scoring.bands import DEFAULTS
 from pipelines.scoring.change import gain
 from pipelines.scoring.optimum import OptimumBand
-from pipelines.scoring.tree import DriverForest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Suggestion:
     """A draft objective and why it was drafted.
 
     Attributes:
-        since: index from the end of the series of the last week before the decline (3 for three weeks).
+        since: how many adverse weeks in a row (3 for three).
     """
 
     metric: str
@@ -84,9 +83,13 @@ def adverse_weeks(
 
 
 def suggest(
-    facts: Mapping[str, MetricFacts], forest: DriverForest, settings: ScoringSettings = DEFAULTS
+    facts: Mapping[str, MetricFacts],
+    children: Mapping[str, Sequence[str]],
+    settings: ScoringSettings = DEFAULTS,
 ) -> tuple[Suggestion, ...]:
     """Draft an objective for every metric with three adverse weeks in a row, in order of name.
+
+    `children` are the edges of the driver tree, by parent.
 
     The key results are the metric itself and its neighbours in the tree that can be acted on: its drivers first,
     then its siblings; at most five, those that are falling before those that are not.
@@ -96,7 +99,7 @@ def suggest(
         run = adverse_weeks(metric.direction, metric.weeks, metric.band)
         if run < settings.adverse_weeks:
             continue
-        neighbours = [facts[other] for other in _neighbours(name, forest) if other in facts]
+        neighbours = [facts[other] for other in _neighbours(name, children) if other in facts]
         actionable = [other for other in neighbours if other.is_actionable]
         actionable.sort(key=lambda other: -adverse_weeks(other.direction, other.weeks, other.band))
         chosen = ([metric] if metric.is_actionable else []) + actionable
@@ -116,12 +119,11 @@ def suggest(
     return tuple(drafts)
 
 
-def _neighbours(metric: str, forest: DriverForest) -> Iterable[str]:
+def _neighbours(metric: str, children: Mapping[str, Sequence[str]]) -> Iterable[str]:
     """Children, then siblings, each once and in the order of the tree."""
-    node = forest.nodes.get(metric)
-    seen = dict.fromkeys(node.children if node else ())
-    for parent in forest.parents_of(metric):
-        seen.update(dict.fromkeys(forest.nodes[parent].children))
+    seen = dict.fromkeys(children.get(metric, ()))
+    for parent in sorted(parent for parent, below in children.items() if metric in below):
+        seen.update(dict.fromkeys(children[parent]))
     seen.pop(metric, None)
     return tuple(seen)
 

@@ -25,7 +25,7 @@ from definitions.model import (
 )
 from pipelines.okr.assemble import ScoredCycle, score_cycle, score_cycles, score_history
 from pipelines.publishing.records import KeyResultScoreRow
-from pipelines.scoring.cadence import Due
+from pipelines.scoring.cadence import Due, DueState
 from pipelines.scoring.checkin import CheckIn
 from pipelines.scoring.kinds import KeyResultStatus
 from tests.unit.okr.okr_world import Q4, catalogue, cycle, frame, key_result, metric, objective, series
@@ -361,7 +361,8 @@ def test_an_optimum_band_publishes_its_side() -> None:
     found = row(goal, frame(series("ltv", "month", date(2026, 10, 1), 6)), ltv)
 
     assert (found.score, found.score_method, found.target_met) == (D("0.5"), "zones", False)
-    assert found.flags == ("above_band", "violated_now")
+    assert found.flags == ("above_band",)
+    assert (found.score_band, found.published_status) == ("at_risk", "at_risk")
     inside = row(goal, frame(series("ltv", "month", date(2026, 10, 1), 4)), ltv)
     assert (inside.score, inside.flags, inside.target_met) == (1, ("inside_band",), True)
 
@@ -508,16 +509,56 @@ def test_it_runs_with_kpis_only_and_with_objectives_only() -> None:
     assert only_goals.key_results[0].score_band == "no_data"
 
 
+WEEKS = [Q4[0] + timedelta(7 * week) for week in range(7)]
+
+
 def test_a_cycle_that_began_unseen_has_a_past_afterwards() -> None:
     goals = cycle(objective("o1", KR))
     known = catalogue([NPS], goals)
-    past = score_history(known, goals, frame(NPS_WEEKS), MID, check_ins=[said("kr1")], every=7)
+    past = score_history(known, goals, frame(NPS_WEEKS), WEEKS, check_ins=[said("kr1")])
 
-    assert [one.as_of for one in past] == [Q4[0] + timedelta(7 * week) for week in range(7)]
-    assert past[-1] == score_cycle(
-        known, goals, frame(NPS_WEEKS), date(2026, 11, 12), check_ins=[said("kr1")]
+    assert [one.as_of for one in past] == WEEKS
+    then = score_cycle(known, goals, frame(NPS_WEEKS), date(2026, 11, 12), check_ins=[said("kr1")])
+    assert past[-1].objectives == then.objectives
+    assert past[-1].key_results == tuple(
+        replace(row, flags=(*row.flags, "backfilled")) for row in then.key_results
     )
     assert [one.key_results[0].current_value for one in past[-3:]] == [49, 50, 50]
+
+
+def test_a_past_day_knows_nothing_of_what_came_later() -> None:
+    """A state, and a total of the quarter to date, as they were on the day: not as their periods ended."""
+    bugs, wins = metric("bugs", "last", "decrease"), metric("wins", "sum")
+    values = frame(
+        series("bugs", "week", date(2026, 10, 12), 9, 4),
+        series("wins", "quarter", Q4[0], 40),
+        series("wins", "day", date(2026, 10, 31), *[1] * 31),
+    )
+    goals = cycle(
+        objective(
+            "o1",
+            key_result("kr_bugs", "decrease", metric="bugs", grain="week", target=2, baseline=None),
+            key_result("kr_wins", metric="wins", grain="quarter", target=60, baseline=None),
+        )
+    )
+    (past,) = score_history(catalogue([bugs, wins], goals), goals, values, [date(2026, 10, 14)])
+
+    assert [(row.current_value, row.value_as_of_date) for row in past.key_results] == [
+        (9, date(2026, 10, 11)),
+        (14, date(2026, 10, 14)),
+    ]
+
+
+def test_what_was_waived_stays_waived_in_the_past_and_what_was_done_later_is_not_yet_done() -> None:
+    goals, first = cycle(objective("o1", KR)), date(2026, 10, 2)
+    known, day = catalogue([NPS], goals), date(2026, 10, 8)
+
+    def stale(state: DueState) -> bool:
+        dues = [Due("kr1", first, state)]
+        return score_history(known, goals, frame(NPS_WEEKS), [day], dues=dues)[0].key_results[0].is_stale
+
+    assert not stale(DueState.WAIVED)
+    assert stale(DueState.DONE)
 
 
 def test_the_same_input_gives_the_same_rows() -> None:

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from definitions.model import Direction
 from pipelines.scoring.focus import Candidate, focus_value, rank_focus
 from pipelines.scoring.guardrails import is_gaming_risk, is_local_optimum
-from pipelines.scoring.kinds import KpiStatus, Operator
+from pipelines.scoring.kinds import KpiStatus
 from pipelines.scoring.suggestions import MetricFacts, adverse_weeks, suggest
-from pipelines.scoring.tree import DriverForest, DriverNode
 
 UP, DOWN = Direction.INCREASE, Direction.DECREASE
 GREEN, AMBER, RED = KpiStatus.GREEN, KpiStatus.AMBER, KpiStatus.RED
@@ -120,7 +119,7 @@ def facts(
 
 
 def test_three_adverse_weeks_draft_an_objective_from_the_neighbours() -> None:
-    forest = DriverForest([DriverNode("open_bugs", Operator.SUM, ("new_bugs", "reopened", "weather"))])
+    forest = {"open_bugs": ("new_bugs", "reopened", "weather")}
     metrics = [
         facts("open_bugs", DOWN, 10, 12, 15, 19, target=8),
         facts("new_bugs", DOWN, 3, 4, 5, 6),
@@ -142,4 +141,4 @@ def test_three_adverse_weeks_draft_an_objective_from_the_neighbours() -> None:
 
 
 def test_two_adverse_weeks_are_no_reason() -> None:
-    assert suggest({"a": facts("a", UP, 9, 8, 7)}, DriverForest([])) == ()
+    assert suggest({"a": facts("a", UP, 9, 8, 7)}, {}) == ()
