@@ -291,6 +291,9 @@ class AlertSettings(Section):
     report_base: str | None = Field(
         None, description="address the report is served under (URL; none: no links)"
     )
+    dagster_base: str | None = Field(
+        None, description="address of Dagster's UI, for links to runs (URL; none: no links)"
+    )
 
 
 class QualitySettings(Section):

@@ -1,20 +1,21 @@
 """Answering an alert: I take it on, it was expected, it is false. By command, by signed link, or by an INSERT.
 
 An answer is a row of `kpi_input.alert_acknowledgement`; the next drain carries it into the alert log. An answer to
-an alert about a metric is also feedback on its flags: expected ranges leave the history the detector learns from.
+an alert about a metric is also feedback on its flags: expected ranges leave the history the detector learns from. A
+row that somebody inserted by hand is carried over by the drain as well, so that every way of answering teaches.
 
 Source: alert rules, 'Feedback'.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection, Engine, insert, select
 
 from pipelines.publishing.engine import writing
-from pipelines.publishing.schema import alert_acknowledgement, alert_log, anomaly_feedback
+from pipelines.publishing.schema import alert_acknowledgement, alert_log, anomaly_feedback, metric
 
 from .model import AlertType, identity_of, since_of
 
@@ -96,14 +97,13 @@ def _feed_back(
     end: date,
     now: datetime,
 ) -> None:
-    kind, subject_kind, subject = identity_of(episode).split(":", 2)
-    if subject_kind != "metric" or kind not in (AlertType.ANOMALY, AlertType.BELOW_BASELINE):
+    series = _flagged_series(episode)
+    if series is None:
         return
-    metric, _, segment = subject.split("/", 2)
     connection.execute(
         insert(anomaly_feedback).values(
-            metric_id=metric,
-            segment_key=segment,
+            metric_id=series[0],
+            segment_key=series[1],
             start_date=start,
             end_date=end,
             verdict=verdict.value,
@@ -112,3 +112,59 @@ def _feed_back(
             created_at=now,
         )
     )
+
+
+def _flagged_series(episode: str) -> tuple[str, str] | None:
+    """(metric, segment key) of an alert about a flag; None for any other alert, or a text that is no episode."""
+    parts = identity_of(episode).split(":", 2)
+    if len(parts) < 3 or parts[1] != "metric" or parts[0] not in (AlertType.ANOMALY, AlertType.BELOW_BASELINE):
+        return None
+    subject = parts[2].split("/", 2)
+    return (subject[0], subject[2]) if len(subject) == 3 else None
+
+
+CARRIED_DAYS = 35
+"""How long after it was written an answer by hand is still looked at."""
+
+
+def carry_feedback(connection: Connection, now: datetime) -> int:
+    """Turn answers that people inserted by hand into feedback for the detector; returns how many were new.
+
+    What an INSERT leaves open is filled in as the command does: the range from the alert's start to the answer. A
+    row that names no alert about a known metric teaches nothing, and stops nothing.
+    """
+    answer, known = alert_acknowledgement, anomaly_feedback
+    since = now - timedelta(days=CARRIED_DAYS)
+    written = connection.execute(select(answer).where(answer.c.created_at >= since)).mappings().all()
+    if not written:
+        return 0
+    taught = {
+        (row.metric_id, row.segment_key, row.verdict, row.given_by, row.created_at)
+        for row in connection.execute(select(known).where(known.c.created_at >= since))
+    }
+    metrics = set(connection.execute(select(metric.c.metric_id)).scalars())
+    carried = 0
+    for row in written:
+        series = _flagged_series(row["episode"])
+        if series is None or series[0] not in metrics:
+            continue
+        verdict = Verdict(row["verdict"])
+        if (*series, verdict.value, row["given_by"], row["created_at"]) in taught:
+            continue
+        try:
+            start = row["expected_from"] or since_of(row["episode"]).date()
+        except (ValueError, IndexError):
+            continue
+        end = max(start, row["expected_to"] or row["created_at"].date())
+        _feed_back(
+            connection,
+            row["episode"],
+            verdict,
+            row["reason"] or "",
+            row["given_by"],
+            start,
+            end,
+            row["created_at"],
+        )
+        carried += 1
+    return carried

@@ -69,9 +69,17 @@ def digests(engine: Engine, catalogue: Catalogue, now: datetime) -> Found:
     Raises:
         DatabaseUnavailable: the reporting database cannot be read.
     """
-    settings = catalogue.settings.alerts
-    if due_at(now, settings) is None:
+    if due_at(now, catalogue.settings.alerts) is None:
         return Found()
+    return preview(engine, catalogue, now)
+
+
+def preview(engine: Engine, catalogue: Catalogue, now: datetime) -> Found:
+    """What the digests would say if they went out now, whatever the day and the hour.
+
+    Raises:
+        DatabaseUnavailable: the reporting database cannot be read.
+    """
     with reading(engine) as connection:
         items = [
             *incident_items(outbox.recall(connection, now), now),

@@ -25,6 +25,7 @@ from pipelines.publishing.engine import writing
 from pipelines.publishing.records import AlertRow
 
 from . import outbox
+from .acknowledge import carry_feedback
 from .batching import Settled, batches, message_key, settle
 from .decide import escalate
 from .decision import Decision, Reason, World
@@ -171,6 +172,7 @@ class _Drain:
         now, settings = self._begun, self._settings
         with writing(self._engine) as connection:
             outbox.take_over_acknowledgements(connection)
+            carry_feedback(connection, now)
             memory = outbox.recall(connection, now, days=0)
             silences = outbox.silences(connection, now)
             world = World(now, settings, self._channels.organisation, memory, silences)

@@ -85,7 +85,7 @@ def recall(connection: Connection, now: datetime, days: int = MEMORY_DAYS) -> Me
     if days:
         wanted = or_(wanted, log.c.created_at >= now - timedelta(days=days))
     found = connection.execute(select(log).where(wanted).order_by(log.c.alert_key)).mappings()
-    return remember(row for each in found if (row := _log_row(each)) is not None)
+    return remember(row for each in found if (row := log_row(each)) is not None)
 
 
 def silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
@@ -132,7 +132,7 @@ def take_over_acknowledgements(connection: Connection) -> int:
     return changed.rowcount
 
 
-def _log_row(row: RowMapping) -> LogRow | None:
+def log_row(row: RowMapping) -> LogRow | None:
     """A row as decisions read it; None for one that this version cannot read (written by a later one)."""
     try:
         notice, step = _notice(row["dedup_key"])
@@ -215,7 +215,7 @@ def queued(connection: Connection) -> list[Queued]:
             message_key=row["message_key"],
         )
         for row in found
-        if (log := _log_row(row)) is not None
+        if (log := log_row(row)) is not None
     ]
 
 

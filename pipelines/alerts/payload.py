@@ -208,6 +208,8 @@ def _card(entry: Entry, recipient: str, wording: Wording) -> Card:
         lines.append(("Suggested action", alert.action))
     if owner := _owner(alert, wording.organisation):
         lines.append(("Owner", owner))
+    if rows := published_rows(alert):
+        lines.append(("Published rows", rows))
     link = _acknowledge_link(entry, recipient, wording)
     return Card(
         title=title(entry),
@@ -220,8 +222,48 @@ def _card(entry: Entry, recipient: str, wording: Wording) -> Card:
     )
 
 
+_GRAIN_VIEWS = {
+    "day": "kpi_daily",
+    "week": "kpi_weekly",
+    "month": "kpi_monthly",
+    "quarter": "kpi_quarterly",
+    "year": "kpi_yearly",
+}
+
+
+def published_rows(alert: Alert) -> str:
+    """Where the numbers behind an alert are published, as a condition on a view; empty where there are none.
+
+    >>> from pipelines.alerts.model import Subject
+    >>> from datetime import UTC
+    >>> published_rows(Alert(AlertType.LATE, Subject("source", "jira"), Severity.WARNING,
+    ...                      datetime(2026, 3, 2, tzinfo=UTC), "late"))
+    "data_health where source_system = 'jira'"
+    """
+    subject = alert.subject
+    found = ""
+    if alert.type in (AlertType.ANOMALY, AlertType.BELOW_BASELINE, AlertType.RED_LINE):
+        metric, grain, segment = subject.id.split("/", 2)
+        view = _GRAIN_VIEWS.get(grain, "kpi_trailing")
+        found = f"{view} where metric_id = {_quoted(metric)}"
+        if segment != "total":
+            found = found.replace(view, f"{view}_by_segment", 1) + f" and segment_key = {_quoted(segment)}"
+    elif alert.type in (AlertType.KEY_RESULT, AlertType.PACE):
+        found = f"okr_progress where key_result_key = {_quoted(subject.id)}"
+    elif alert.type is AlertType.LATE:
+        found = f"data_health where source_system = {_quoted(subject.id)}"
+    elif alert.type is AlertType.CHECK_FAILED:
+        asset, _, check = subject.id.partition("/")
+        found = f"check_results where asset = {_quoted(asset)} and check_id = {_quoted(check)}"
+    return f"{found} (batch {alert.batch_id})" if found and alert.batch_id is not None else found
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _command(alert: Alert) -> str:
-    return f"vitals alerts acknowledge '{alert.episode}'"
+    return f"vitals alerts ack '{alert.episode}'"
 
 
 def _can_acknowledge(entry: Entry) -> bool:
@@ -267,6 +309,7 @@ def _data(entry: Entry, recipient: str, wording: Wording) -> dict[str, Any]:
         "batch_id": alert.batch_id,
         "run_id": alert.run_id,
         "links": [{"label": link.label, "url": link.url} for link in alert.links],
+        "published_rows": published_rows(alert),
         "acknowledge": _acknowledge_link(entry, recipient, wording)
         or (_command(alert) if _can_acknowledge(entry) else ""),
     }

@@ -7,6 +7,7 @@ raise_now(engine, run_failed(...), catalogue, now)                              
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine
@@ -18,11 +19,14 @@ from pipelines.publishing.records import AlertRow
 from . import outbox
 from .decide import decide
 from .decision import World
+from .model import Alert, Link
 from .sources import Found
 
 
-def to_publish(engine: Engine, found: Found, catalogue: Catalogue, now: datetime) -> tuple[AlertRow, ...]:
-    """Rows for a publication: what to tell, and what not and why.
+def to_publish(
+    engine: Engine, found: Found, catalogue: Catalogue, now: datetime, *, run_id: str | None = None
+) -> tuple[AlertRow, ...]:
+    """Rows for a publication: what to tell, and what not and why. With ``run_id`` every alert leads to its run.
 
     Two runs never decide at once: the publisher's lease keeps them apart, and a notice that both decided is
     dropped by its key when the second commits.
@@ -30,8 +34,21 @@ def to_publish(engine: Engine, found: Found, catalogue: Catalogue, now: datetime
     Raises:
         DatabaseUnavailable: the reporting database cannot be read.
     """
+    if run_id is not None:
+        found = replace(found, alerts=tuple(_of_run(alert, run_id, catalogue) for alert in found.alerts))
     with reading(engine) as connection:
         return _rows(connection, found, catalogue, now)
+
+
+def run_url(run_id: str, catalogue: Catalogue) -> str | None:
+    """Address of a run in Dagster's UI; None where no address is set."""
+    base = catalogue.settings.alerts.dagster_base
+    return f"{base.rstrip('/')}/runs/{run_id}" if base else None
+
+
+def _of_run(alert: Alert, run_id: str, catalogue: Catalogue) -> Alert:
+    url = run_url(run_id, catalogue)
+    return replace(alert, run_id=run_id, links=(*alert.links, Link("Run", url)) if url else alert.links)
 
 
 def raise_now(engine: Engine, found: Found, catalogue: Catalogue, now: datetime) -> int:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select, update
 
-from pipelines.publishing.engine import writing
+from pipelines.publishing.engine import reading, writing
 from pipelines.publishing.schema import alert_silence
 
+from .incidents import Silence
 from .model import AlertType
 
 LONGEST = timedelta(days=90)
@@ -69,3 +70,48 @@ def silence(
             .returning(alert_silence.c.silence_id)
         ).scalar_one()
     return int(number)
+
+
+def silences(engine: Engine, now: datetime) -> tuple[tuple[Silence, str], ...]:
+    """Silences that have not ended yet, those to come included, each with who asked for it; soonest first."""
+    table = alert_silence
+    with reading(engine) as connection:
+        found = connection.execute(
+            select(table).where(table.c.ends_at > now).order_by(table.c.starts_at, table.c.silence_id)
+        ).mappings()
+        return tuple(
+            (
+                Silence(
+                    id=row["silence_id"],
+                    starts_at=row["starts_at"],
+                    ends_at=row["ends_at"],
+                    reason=row["reason"],
+                    alert_type=row["alert_type"],
+                    subject_id=row["subject_id"],
+                    team=row["team"],
+                ),
+                row["created_by"],
+            )
+            for row in found
+        )
+
+
+def end_silence(engine: Engine, number: int, now: datetime) -> datetime:
+    """Let a silence end now (one that has not begun: at its start); returns its new end.
+
+    Raises:
+        CannotSilence: there is no such silence, or it has ended already.
+    """
+    table = alert_silence
+    with writing(engine) as connection:
+        row = connection.execute(
+            select(table.c.starts_at, table.c.ends_at).where(table.c.silence_id == number)
+        ).one_or_none()
+        if row is None:
+            raise CannotSilence(f"there is no silence {number}; see them with: vitals alerts silence --list")
+        if row.ends_at <= now:
+            raise CannotSilence(f"silence {number} ended at {row.ends_at:%Y-%m-%d %H:%M} UTC already")
+        # A silence lasts at least a moment: the table keeps starts before ends.
+        end: datetime = max(now, row.starts_at + timedelta(seconds=1))
+        connection.execute(update(table).where(table.c.silence_id == number).values(ends_at=end))
+    return end

@@ -8,7 +8,7 @@ import typer
 
 from connectors.errors import ConnectorError
 from definitions.errors import DefinitionsError
-from pipelines.cli import demo, run
+from pipelines.cli import alerts, check, demo, run
 from pipelines.cli.output import Exit, errors
 from pipelines.publishing.errors import PublishingError
 from pipelines.staging import StagingError
@@ -25,6 +25,7 @@ app = typer.Typer(
 run.register(app)
 demo.register(app)
 
+alerts.register(app)
 
 def main() -> None:
     """Run the command line; expected failures end in a message and an exit code, never in a trace."""

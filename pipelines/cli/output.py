@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 console = Console(highlight=False)
@@ -46,7 +47,7 @@ def show(
         numeric = all(isinstance(row.get(name), int | float | Decimal | None) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(cell(row.get(name)) for name in rows[0]))
+        table.add_row(*(escape(cell(row.get(name))) for name in rows[0]))
     console.print(table)
 
 

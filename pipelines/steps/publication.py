@@ -153,7 +153,7 @@ def _publication(
         + check_ins(said(installation).check_ins, catalogue, where, now)
         + definitions_changed(catalogue, where, last_complete_day(installation))
     )
-    alerts = to_publish(engine, found, catalogue, now)
+    alerts = to_publish(engine, found, catalogue, now, run_id=run_id)
     first, last = _days(values, now.date())
     return Publication(
         publication_id=run_id,

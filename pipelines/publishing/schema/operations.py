@@ -179,3 +179,5 @@ Index(
     sqlite_where=text("delivery_state = 'queued'"),
 )
 Index("ix_alert_log_episode", alert_log.c.episode)
+Index("ix_alert_log_notice", alert_log.c.notice, alert_log.c.episode)
+Index("ix_alert_log_created_at", alert_log.c.created_at)

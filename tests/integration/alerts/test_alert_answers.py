@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import uvicorn
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, text
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from definitions.model import Cycle, KeyResult, Objective
 from pipelines.alerts import outbox
@@ -133,6 +136,33 @@ def test_an_insert_by_hand_counts_as_well(company: Engine, clock: FakeClock) -> 
         assert outbox.take_over_acknowledgements(connection) == 0
 
 
+def test_an_insert_by_hand_teaches_the_detector_once(company: Engine, clock: FakeClock) -> None:
+    """A plain INSERT as an SQL client writes it, and one that names no alert of a known metric."""
+    raise_alerts(company, ABOUT)
+    core = "kpi_input." if company.dialect.name == "postgresql" else ""
+    with writing(company) as connection:
+        for episode in (ABOUT.episode, "anomaly:metric:gone/day/total@2026-03-02T10:00:00Z", "no episode"):
+            connection.execute(
+                text(
+                    f"INSERT INTO {core}alert_acknowledgement (episode, verdict, reason, given_by, created_at)"
+                    " VALUES (:episode, 'expected', 'outage', 'sam', :at)"
+                ),
+                {"episode": episode, "at": "2026-03-03 09:00:00+00:00"[: 19 if not core else 25]},
+            )
+    clock.forward(days=2)
+    with http_receiver() as receiver, mailbox() as box:
+        for _ in range(2):
+            drain(company, channels_to(receiver, box), clock)
+    (feedback,) = rows_of(company, anomaly_feedback)
+    assert (feedback["metric_id"], feedback["segment_key"], feedback["verdict"]) == (
+        "csat",
+        "total",
+        "expected",
+    )
+    assert (feedback["start_date"], feedback["end_date"]) == (date(2026, 3, 2), date(2026, 3, 3))
+    assert (feedback["reason"], feedback["given_by"]) == ("outage", "sam")
+
+
 def test_an_answer_does_not_cover_what_got_worse_afterwards(company: Engine) -> None:
     was = replace(ABOUT, severity=Severity.WARNING)
     raise_alerts(company, was)
@@ -185,13 +215,22 @@ def page(sqlite_company: Engine) -> Iterator[str]:
     """The page behind the link, served on loopback."""
     port = free_port()
     app = acknowledge_app(sqlite_company, SIGNER, lambda: MONDAY + timedelta(hours=1))
+    with served(app, port):
+        yield f"http://127.0.0.1:{port}/acknowledge"
+
+
+@contextmanager
+def served(app: Starlette, port: int) -> Iterator[None]:
+    """An application on loopback."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     assert until(lambda: server.started)
-    yield f"http://127.0.0.1:{port}/acknowledge"
-    server.should_exit = True
-    thread.join(10)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 @pytest.fixture
@@ -233,6 +272,44 @@ def test_the_page_takes_a_reason_and_a_range(page: str, sqlite_company: Engine) 
     assert call(page, token, form)[0] == 200
     (feedback,) = rows_of(sqlite_company, anomaly_feedback)
     assert (feedback["reason"], feedback["start_date"]) == ("outage; 'quoted'", date(2026, 3, 1))
+
+
+def test_from_the_alert_through_the_link_to_the_log(sqlite_company: Engine, clock: FakeClock) -> None:
+    """The whole way: a delivered alert carries a link, scanners open it, its reader answers, escalation stops."""
+    port = free_port()
+    settings = CATALOGUE.settings.alerts.model_copy(
+        update={"link_base": f"http://127.0.0.1:{port}/vitals", "link_key": "env:LINK_KEY"}
+    )
+    with http_receiver() as receiver, mailbox() as box:
+        channels = channels_to(receiver, box, settings, LINK_KEY="o" * 32)
+        drain(sqlite_company, channels, clock)
+        links = {arrival.body["alerts"][0]["acknowledge"] for arrival in receiver.arrivals}
+        assert all(link.startswith(f"http://127.0.0.1:{port}/vitals/acknowledge?token=") for link in links)
+        (letter,) = [message for _, message in box.messages]
+        body = letter.get_body(("html",))
+        assert body is not None
+        assert "/vitals/acknowledge?token=" in body.get_content().replace("&amp;", "&")
+        # The key was replaced since: the new one signs, the old one still opens what was sent.
+        signer = channels_to(receiver, box, settings, LINK_KEY=f"{'n' * 32} {'o' * 32}").signer()
+        assert signer is not None
+        app = Starlette(routes=[Mount("/vitals", acknowledge_app(sqlite_company, signer, clock))])
+        with served(app, port):
+            link = min(links)
+            for method in ("GET", "HEAD", "GET"):
+                with urllib.request.urlopen(
+                    urllib.request.Request(link, method=method), timeout=10
+                ) as answer:
+                    assert answer.status == 200
+            assert rows_of(sqlite_company, alert_acknowledgement) == []
+            address, _, token = link.partition("?token=")
+            clock.forward(minutes=3)
+            assert call(address, urllib.parse.unquote(token), {"verdict": "acknowledged"})[0] == 200
+            clock.forward(hours=9)
+            assert drain(sqlite_company, channels, clock).escalated == 0
+            clock.forward(days=settings.link_days)
+            assert call(address, urllib.parse.unquote(token), {"verdict": "false"})[0] == 403
+        assert [row["given_by"] for row in rows_of(sqlite_company, alert_acknowledgement)] != []
+        assert all(row["acknowledged_by"] for row in rows_of(sqlite_company, alert_log))
 
 
 @pytest.mark.parametrize(

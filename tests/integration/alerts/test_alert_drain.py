@@ -323,7 +323,7 @@ def test_a_link_key_that_cannot_be_used_costs_the_links_and_not_the_alerts(
     report = drain(sqlite, channels_to(receiver, box, settings, LINK_KEY="short"), clock)
     assert report.sent == 1
     assert "fewer than 16 bytes" in report.errors["acknowledge links"]
-    assert receiver.arrivals[0].body["alerts"][0]["acknowledge"].startswith("vitals alerts acknowledge")
+    assert receiver.arrivals[0].body["alerts"][0]["acknowledge"].startswith("vitals alerts ack ")
 
 
 def test_a_row_that_cannot_be_read_holds_up_no_other(

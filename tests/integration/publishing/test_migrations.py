@@ -22,7 +22,7 @@ from pipelines.publishing.schema import CORE, INPUT, metadata
 from tests.integration.publishing.kit import Clock, assert_whole, publication, put, rows, value
 from tests.integration.publishing.test_publish import alert, flag, result
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
 
 
 def fill(engine: Engine) -> None:
@@ -114,7 +114,7 @@ def test_an_old_publisher_refuses_a_newer_schema_and_leaves_it_alone(engine: Eng
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for attempt in (lambda: put(engine, "p2", value(number=0.1)), lambda: migrations.upgrade(engine)):
         with pytest.raises(
-            SchemaMismatch, match="is at schema revision 9999, this code writes revision 0006"
+            SchemaMismatch, match="is at schema revision 9999, this code writes revision 0007"
         ):
             attempt()
     assert rows(engine, "SELECT value FROM kpi_value") == [(0.85,)]

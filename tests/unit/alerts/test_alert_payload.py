@@ -46,6 +46,7 @@ def test_everything_a_reader_needs_is_there(markup: str) -> None:
     for word in (
         "71 %", "84 %–91 %", "Lowest Monday", "region=emea", "Look at the release", "Ana Ruiz, Support",
         "Mon 2 Mar 2026 10:00 UTC", "https://wiki.example.com/r", "https://vitals.example.com/acknowledge?token=",
+        "kpi_daily where",
     ):  # fmt: skip
         assert word in shown, (markup, word)
 
@@ -93,7 +94,7 @@ def test_the_end_asks_for_nothing() -> None:
 
 def test_without_a_signer_the_command_is_given() -> None:
     shown = message(wording=replace(WORDING, signer=None))
-    assert f"vitals alerts acknowledge '{RICH.episode}'" in shown.text
+    assert f"vitals alerts ack '{RICH.episode}'" in shown.text
 
 
 def test_a_storm_is_counted_and_cut() -> None:
