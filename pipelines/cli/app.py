@@ -23,9 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 run.register(app)
+check.register(app)
 demo.register(app)
-
 alerts.register(app)
+
 
 def main() -> None:
     """Run the command line; expected failures end in a message and an exit code, never in a trace."""
