@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 import typer
+from rich.markup import escape
 
 from connectors.errors import ConnectorError
 from definitions.errors import DefinitionsError
-from pipelines.cli import alerts, check, demo, run
+from pipelines.cli import alerts, asof, check, demo, query, run
 from pipelines.cli.output import Exit, errors
 from pipelines.publishing.errors import PublishingError
 from pipelines.staging import StagingError
@@ -26,6 +27,8 @@ run.register(app)
 check.register(app)
 demo.register(app)
 alerts.register(app)
+query.register(app)
+asof.register(app)
 
 
 def main() -> None:
@@ -33,8 +36,8 @@ def main() -> None:
     try:
         app()
     except (DefinitionsError, StagingError, WorkspaceError, WarehouseError, PublishingError) as error:
-        errors.print(f"[bold red]✗[/bold red] {error}", markup=True, soft_wrap=True)
+        errors.print(f"[bold red]✗[/bold red] {escape(str(error))}", markup=True, soft_wrap=True)
         sys.exit(Exit.CONFIGURATION)
     except ConnectorError as error:
-        errors.print(f"[bold red]✗[/bold red] {error}", soft_wrap=True)
+        errors.print(f"[bold red]✗[/bold red] {escape(str(error))}", soft_wrap=True)
         sys.exit(Exit.SOURCE)

@@ -13,19 +13,21 @@ from pipelines.warehouse.protocol import MergeResult, Warehouse
 __all__ = ["DuckDBWarehouse", "MergeResult", "Warehouse", "WarehouseError", "open_warehouse"]
 
 
-def open_warehouse(url: str) -> Warehouse:
+def open_warehouse(url: str, *, read_only: bool = False) -> Warehouse:
     """Open the warehouse that `url` names.
 
-    `duckdb:///FILE` (or a bare path) is the embedded default; any other URL is refused with what to write.
+    `duckdb:///FILE` (or a bare path) is the embedded default; any other URL is refused with what to write. With
+    `read_only` nothing can be written, other readers are welcome, and a run that is writing is not waited for.
 
     Raises:
         WarehouseError: the engine is unknown, or the file cannot be opened.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
-        return DuckDBWarehouse(url)
+        return DuckDBWarehouse(url, read_only=read_only)
     if scheme == "duckdb":
-        return DuckDBWarehouse(rest.removeprefix("/") if rest.startswith("//") else rest)
+        path = rest.removeprefix("/") if rest.startswith("//") else rest
+        return DuckDBWarehouse(path, read_only=read_only)
     raise WarehouseError(
         f"warehouse URL starts with {scheme!r}",
         hint="write duckdb:///path/to/warehouse.duckdb",

@@ -16,13 +16,18 @@ import pyarrow as pa
 from pipelines.warehouse.errors import WarehouseError
 from pipelines.warehouse.protocol import MergeResult
 
+WRITER_PATIENCE, READER_PATIENCE = 30.0, 2.0
+"""Seconds to wait for a file that another process has open."""
+
 NAME = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?\Z")
 
 
 class DuckDBWarehouse:
     """A DuckDB file (or `:memory:`) behind the warehouse protocol.
 
-    The file has one writer at a time: opening waits up to `patience` seconds for another process to let go.
+    The file has one writer at a time: opening waits up to `patience` seconds for another process to let go. Opened
+    `read_only` it must be there already, shares the file with other readers, reaches nothing but the file, and
+    gives up after `READER_PATIENCE` seconds when a writer has it.
 
     Raises:
         WarehouseError: the file cannot be opened or written, or is held by another process for too long.
@@ -34,7 +39,8 @@ class DuckDBWarehouse:
         self,
         path: str | Path,
         *,
-        patience: float = 30.0,
+        read_only: bool = False,
+        patience: float | None = None,
         memory_limit: str = "1GB",
         threads: int | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -49,7 +55,11 @@ class DuckDBWarehouse:
         }
         if threads is not None:
             config["threads"] = threads
-        self._connection = _connect(self.path, config, patience, sleep)
+        if patience is None:
+            patience = READER_PATIENCE if read_only else WRITER_PATIENCE
+        if read_only:
+            config |= {"access_mode": "READ_ONLY", "enable_external_access": False}
+        self._connection = _connect(self.path, config, patience, sleep, read_only)
         # A session setting (ICU is loaded by then), so that no result depends on the machine's zone.
         self._connection.execute("SET TimeZone = 'UTC'")
 
@@ -231,8 +241,14 @@ def _connect(
     config: dict[str, str | bool | int | float | list[str]],
     patience: float,
     sleep: Callable[[float], None],
+    read_only: bool,
 ) -> duckdb.DuckDBPyConnection:
-    if path != ":memory:":
+    if read_only and not Path(path).is_file():
+        raise WarehouseError(
+            f"there is no warehouse {path} yet",
+            hint="run `vitals run` (or `vitals demo`) first, or set VITALS_HOME",
+        )
+    if path != ":memory:" and not read_only:
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -251,9 +267,21 @@ def _connect(
                     hint="check that the file is yours to write, and was made by this version of DuckDB",
                 ) from error
             if waited >= patience:
-                raise WarehouseError(
-                    f"warehouse {path} is held by another process",
-                    hint="wait for the other run to end, or stop it; the warehouse has one writer",
-                ) from error
+                raise _held(path, read_only) from error
+        except duckdb.ConnectionException as error:  # this very process has it open to write
+            if waited >= patience:
+                raise _held(path, read_only) from error
         sleep(0.25)
         waited += 0.25
+
+
+def _held(path: str, read_only: bool) -> WarehouseError:
+    if read_only:
+        return WarehouseError(
+            f"warehouse {path} is being written by a run",
+            hint="ask again when the run has ended; what was published can be read meanwhile (`vitals asof now`)",
+        )
+    return WarehouseError(
+        f"warehouse {path} is held by another process",
+        hint="wait for the other run or query to end, or stop it; the warehouse has one writer",
+    )

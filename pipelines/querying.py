@@ -1,0 +1,242 @@
+"""Asking the dictionary: any metrics together, by any dimensions they share, over the warehouse as it is now.
+
+    from pipelines.querying import query
+    from pipelines.workspace import Workspace
+
+    table = query(Workspace.from_environment(), ["bookings", "win_rate"], by=["region"], grain="month")
+    frame = table.to_pandas()
+
+The answer is computed from the neutral tables by the same compiler as the published values, read-only. What
+was published, and when, is in the reporting database instead (`pipelines.publishing.history.as_of`).
+Source: dictionary rules, 'What the numbers must mean'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from definitions import load_catalogue
+from definitions.calendars import parse_period
+from definitions.compiler.query import Statement
+from definitions.compiler.query import query as compile_query
+from definitions.errors import Problem, QueryError, nearest
+from definitions.model import Calendar, Catalogue
+from pipelines.installation import Installation
+from pipelines.warehouse import Warehouse, open_warehouse
+from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Bound = str | int | float | Decimal | bool | date | datetime | None
+"""A value for a parameter of a condition."""
+
+Asked = Workspace | Installation
+
+
+def query(
+    installation: Asked,
+    metrics: Sequence[str] = (),
+    *,
+    by: Sequence[str] = (),
+    grain: str | None = None,
+    where: str | Sequence[str] | None = None,
+    parameters: Mapping[str, Bound] | None = None,
+    start: date | datetime | str | None = None,
+    end: date | datetime | str | None = None,
+    order: Sequence[str] = (),
+    limit: int | None = None,
+) -> pa.Table:
+    """Values of metrics as an Arrow table (`.to_pandas()` makes a frame of it).
+
+    Args:
+        installation: where the warehouse and the dictionary are.
+        metrics: names; none lists the values of the dimensions.
+        by: dimensions (dotted over joins), times cut to a grain (`created_at.month`), `metric_time.<grain>`.
+        grain: second to year; short for `metric_time.<grain>`. None groups by no time.
+        where: conditions over dimensions and `metric_time`, joined by AND; `:name` stands for a parameter.
+        parameters: values for the names in `where`; they become literals of the parsed condition, never text.
+        start, end: first and last day (inclusive, widened to whole grains), an instant, or a period's label
+            such as `2026-Q3`, of which `start` takes the first and `end` the last day.
+        order: columns of the result, `-name` for descending; by default the keys.
+        limit: the most rows.
+
+    Returns: one row per group: time keys, dimensions, then the metrics as doubles, NULL where unknown.
+
+    Raises:
+        QueryError: something asked for is not there or has no single meaning; names the nearest valid name.
+        WarehouseError: there is no warehouse yet, or a run is writing it.
+    """
+    statement = compiled(
+        catalogue_of(installation),
+        metrics,
+        by=by,
+        grain=grain,
+        where=where,
+        parameters=parameters,
+        start=start,
+        end=end,
+        order=order,
+        limit=limit,
+    )
+    with reading_warehouse(installation) as warehouse:
+        return warehouse.query(statement.sql(warehouse.dialect))
+
+
+def compiled(
+    catalogue: Catalogue,
+    metrics: Sequence[str] = (),
+    *,
+    by: Sequence[str] = (),
+    grain: str | None = None,
+    where: str | Sequence[str] | None = None,
+    parameters: Mapping[str, Bound] | None = None,
+    start: date | datetime | str | None = None,
+    end: date | datetime | str | None = None,
+    order: Sequence[str] = (),
+    limit: int | None = None,
+) -> Statement:
+    """The statement that `query` runs, for reading or for another engine: `compiled(...).sql("snowflake")`."""
+    texts = [where] if isinstance(where, str) else list(where or ())
+    return compile_query(
+        catalogue,
+        metrics,
+        by=by,
+        grain=grain,
+        where=[bound(text, parameters or {}) if ":" in text else text for text in texts],
+        start=_moment(start, catalogue, metrics, last=False),
+        end=_moment(end, catalogue, metrics, last=True),
+        order=order,
+        limit=limit,
+    )
+
+
+def catalogue_of(installation: Asked) -> Catalogue:
+    """The dictionary of an installation; of a workspace it is loaded without its sources."""
+    if isinstance(installation, Installation):
+        return installation.catalogue
+    return load_catalogue(installation.catalogue)
+
+
+@contextmanager
+def reading_warehouse(installation: Asked) -> Iterator[Warehouse]:
+    """The warehouse of an installation, opened for reading only, for one question.
+
+    Raises:
+        WarehouseError: there is none yet, or a run holds it; says so at once instead of waiting for the run.
+    """
+    workspace = installation.workspace if isinstance(installation, Installation) else installation
+    with open_warehouse(workspace.warehouse_url, read_only=True) as warehouse:
+        yield warehouse
+
+
+def bound(condition: str, parameters: Mapping[str, Bound]) -> str:
+    """A condition with each `:name` replaced by the literal of its value, in the parsed tree.
+
+    >>> bound("region = :region and score > :least", {"region": "it's", "least": 3})
+    "region = 'it''s' AND score > 3"
+
+    Raises:
+        QueryError: the condition does not parse, or names a parameter that has no value.
+    """
+    try:
+        tree = sqlglot.parse_one(condition, into=exp.Condition, read="duckdb")
+    except SqlglotError as error:
+        message = f"{condition!r} is not a single condition"
+        raise QueryError([Problem("BAD_SQL", message, text=condition, path=("where",))]) from error
+
+    def value_of(node: exp.Expr) -> exp.Expr:
+        if not isinstance(node, exp.Placeholder):
+            return node
+        name = str(node.this or "")
+        if name not in parameters:
+            message = f"the condition names the parameter {name!r}, which has no value"
+            hint = "Give it a value, or write the condition without the colon."
+            problem = Problem(
+                "UNKNOWN_PARAMETER", message, text=name, suggestion=nearest(name, parameters), hint=hint
+            )
+            raise QueryError([problem])
+        return _literal(parameters[name])
+
+    return tree.transform(value_of).sql(dialect="duckdb")
+
+
+def _literal(value: Bound) -> exp.Expr:
+    if value is None:
+        return exp.Null()
+    if isinstance(value, bool):
+        return exp.Boolean(this=value)
+    if isinstance(value, int | float | Decimal):
+        return exp.Literal.number(value)
+    if isinstance(value, datetime):
+        text, kind = value.isoformat(sep=" "), "TIMESTAMP"
+    elif isinstance(value, date):
+        text, kind = value.isoformat(), "DATE"
+    else:
+        return exp.Literal.string(value)
+    return exp.Cast(this=exp.Literal.string(text), to=exp.DataType.build(kind))
+
+
+def _moment(
+    value: date | datetime | str | None, catalogue: Catalogue, metrics: Sequence[str], *, last: bool
+) -> date | datetime | None:
+    """A bound of the range: a day or instant as it is, a text as a day, an instant or a period's label."""
+    if not isinstance(value, str):
+        return value
+    if "T" in value or " " in value.strip():
+        try:
+            return datetime.fromisoformat(value.strip())
+        except ValueError as error:
+            raise _no_moment(value) from error
+    try:
+        period = parse_period(_calendar(catalogue, metrics), value.strip())
+    except ValueError as error:
+        raise _no_moment(value) from error
+    return period.last_day if last else period.start
+
+
+def _no_moment(value: str) -> QueryError:
+    hint = "Write 2026, 2026-Q3, 2026-07, 2026-W27, 2026-07-14 or 2026-07-14T08:30."
+    return QueryError(
+        [Problem("BAD_MOMENT", f"{value!r} is no period, day or instant", text=value, hint=hint)]
+    )
+
+
+def _calendar(catalogue: Catalogue, metrics: Sequence[str]) -> Calendar:
+    names = [catalogue.metrics[name].calendar for name in metrics if name in catalogue.metrics]
+    return catalogue.calendars[names[0] if names else "company"]
+
+
+def save(table: pa.Table, path: Path, form: str) -> None:
+    """Write an answer to a file: csv, json (an array of objects), arrow (IPC file, also Feather) or parquet."""
+    import pyarrow.csv
+    import pyarrow.feather
+    import pyarrow.parquet
+
+    if form == "csv":
+        pyarrow.csv.write_csv(table, path)
+    elif form == "arrow":
+        pyarrow.feather.write_feather(table, path, compression="zstd")
+    elif form == "parquet":
+        pyarrow.parquet.write_table(table, path, compression="zstd")
+    elif form == "json":
+        path.write_text(as_json(table), encoding="utf-8")
+    else:
+        raise ValueError(f"{form!r} is no file format: write csv, json, arrow or parquet")
+
+
+def as_json(table: pa.Table) -> str:
+    """Rows as a JSON array of objects, one to a line; days and instants in ISO 8601."""
+    import orjson
+
+    rows = [orjson.dumps(row).decode() for row in table.to_pylist()]
+    return "[\n" + ",\n".join(rows) + "\n]\n" if rows else "[]\n"
