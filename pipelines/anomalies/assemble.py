@@ -107,10 +107,9 @@ def detect_anomalies(
         below = _Found(flag, metric, TOTAL, None, ())
         rows.append(_row(catalogue, below, (), (), known_events, feedback, settings))
     rows.sort(key=lambda row: (row.metric_id, row.period_grain, row.period_start, row.detector, row.kind))
-    coverage = tuple(_coverage(one) for one in watched)
     return Findings(
         rows=tuple(rows),
-        coverage=tuple(sorted((c for some in coverage for c in some), key=lambda c: (c.metric, c.grain))),
+        coverage=_coverage(values, watched, as_of),
         series=sum(one.batch.shape[0] for one in watched),
         detections=detections,
     )
@@ -247,7 +246,7 @@ HISTORY = 200
 def _calendar_events(catalogue: Catalogue) -> tuple[RelatedEvent, ...]:
     """Holidays and declared events of all calendars."""
     found = {
-        RelatedEvent(event.name, event.kind, event.start, event.end)
+        RelatedEvent(event.name, event.kind, event.start, event.end, tuple(event.metrics))
         for calendar in catalogue.calendars.values()
         for event in calendar.events
     }
@@ -274,12 +273,12 @@ def _row(
     flag, metric = one.flag, catalogue.metrics[one.metric]
     end = end_of(flag.period_start, flag.grain)
     near = related_events(
-        [event for event in events if _concerns(catalogue, metric, event)],
+        [event for event in events if not event.metrics or one.metric in event.metrics],
         flag.since,
         end,
         settings.events_before,
     )
-    state, _ = state_of(feedback, one.metric, one.segment, flag.since, end)
+    state, _ = state_of(feedback, one.metric, one.segment, flag.period_start, end, flag.since)
     case = Situation(
         flag=flag,
         metric=one.metric,
@@ -312,14 +311,6 @@ def _row(
         root_cause=as_rows(format_of(metric), unit_words(metric), segments, drivers, near),
         state=state,
     )
-
-
-def _concerns(catalogue: Catalogue, metric: Metric, event: RelatedEvent) -> bool:
-    """Whether a calendar's event may touch the metric; events from elsewhere may touch any."""
-    for declared in catalogue.calendars[metric.calendar].events:
-        if (declared.name, declared.start) == (event.name, event.start):
-            return not declared.metrics or metric.name in declared.metrics
-    return True
 
 
 def _owners(catalogue: Catalogue, metrics: Iterable[str]) -> dict[str, str]:
@@ -358,13 +349,27 @@ def _before(one: _Found, feedback: Sequence[Feedback]) -> tuple[date, str] | Non
     return when, said
 
 
-def _coverage(one: Watched) -> tuple[Coverage, ...]:
-    """Every flag of a tested metric and grain is in this run's rows; what is published and absent is retired."""
-    first, last = one.batch.starts[0].item(), one.batch.starts[-1].item()
-    incomplete = one.batch.incomplete
-    found = []
-    for row, (metric, _) in enumerate(one.series):
-        complete = len(one.batch.starts) - (0 if incomplete is None else int(incomplete[row]))
-        until = one.batch.starts[complete - 1].item() if complete else last
-        found.append(Coverage(metric, one.grain, first, until))
-    return tuple(found)
+def _coverage(values: pa.Table, watched: Iterable[Watched], as_of: date) -> tuple[Coverage, ...]:
+    """Every flag of the metrics in the frame is in this run's rows: what is published and absent is retired.
+
+    A tested series is covered up to its last complete period; other grains, where only a baseline is looked at, up
+    to their last period that is over.
+    """
+    over = values.filter(
+        pc.and_(pc.equal(values["segment_dimension"], ""), pc.less_equal(values["period_end"], as_of))
+    )
+    spans = over.group_by(["metric", "grain"]).aggregate([("period_start", "min"), ("period_start", "max")])
+    found = {
+        (row["metric"], row["grain"]): (row["period_start_min"], row["period_start_max"])
+        for row in spans.to_pylist()
+    }
+    for one in watched:
+        batch = one.batch
+        incomplete = (
+            np.zeros(batch.shape[0], dtype=np.int64) if batch.incomplete is None else batch.incomplete
+        )
+        for (metric, _), running in zip(one.series, incomplete.tolist(), strict=True):
+            complete = len(batch.starts) - running
+            if complete > 0:
+                found[metric, one.grain] = batch.starts[0].item(), batch.starts[complete - 1].item()
+    return tuple(Coverage(metric, grain, *span) for (metric, grain), span in sorted(found.items()))

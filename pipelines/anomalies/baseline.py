@@ -83,7 +83,7 @@ def _flag(
     if far is None:
         return None
     kind, unit = format_of(metric), unit_words(metric)
-    away = "" if far.deviation is None else f", {say_share(far.deviation)} on the wrong side of it"
+    away = "" if far.deviation is None else f", {say_share(float(far.deviation))} on the wrong side of it"
     text = (
         f"{say(value, kind, unit)} in {say_period(start, grain, year=False)}; the baseline is "
         f"{say(baseline.value, kind, unit)} ({say_period(baseline.as_of, 'day')}){away}"

@@ -105,8 +105,13 @@ class Changes:
         self.slope_var[period + 1] = (weight * model.slope_var).sum(axis=0)
         self.wander[period + 1] = (weight * model.change * model.typical_noise).sum(axis=0)
 
-    def test(self, what: str, period: int, ready: Bools, alarm: float) -> WindowTest:
-        """The strongest window of kind ``what`` (shift or drift) that ends in this period."""
+    def test(
+        self, what: str, period: int, ready: Bools, alarm: float, *, learning: bool = True
+    ) -> WindowTest:
+        """The strongest window of kind ``what`` (shift or drift) that ends in this period.
+
+        ``learning`` False leaves what is known of the series' restlessness as it is.
+        """
         lengths = self.windows.shift if what == "shift" else self.windows.drift
         typical = self.windows.shift_calm if what == "shift" else self.windows.drift_calm
         calm = self.calm[what]
@@ -117,7 +122,7 @@ class Changes:
                 continue
             tested = ready & (self.since <= start - SETTLED)
             raw = np.where(tested, self._deviate(what, start, period), 0.0)
-            if length == typical:
+            if length == typical and learning:
                 quiet = tested & (np.abs(raw) < alarm)
                 keep = 1 - 1 / CALM_MEMORY
                 calm[0] = np.where(quiet, calm[0] * keep + np.minimum(raw**2, CALM_CLIP), calm[0])
@@ -164,6 +169,12 @@ class Changes:
         if not len(rest):
             return False
         return bool(side * (away * rise)[rest].sum() / np.sqrt((rise[rest] ** 2).sum()) >= REST[what])
+
+    def forget(self, row: int, start: int, period: int) -> None:
+        """Take the values of one series in ``start``..``period`` out of all windows."""
+        for sums in (self.weight, self.weight_y, self.weight_t, self.weight_ty, self.weight_tt):
+            sums[start + 1 : period + 2, row] = sums[start, row]
+        self.own[1][start : period + 1, row] = 0.0
 
     def mean_since(self, row: int, start: int, period: int) -> tuple[float, float, float]:
         """(level, its variance, centre of time) of one series over ``start``..``period``."""

@@ -9,6 +9,7 @@ All functions work element by element on arrays that broadcast; ``code`` holds a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -48,8 +49,8 @@ SIGNED_SHARE = 0.1
 EXACT_BELOW = 60.0
 """Expected count below which the exact tail is used; above it the variance-stabilising transform is as good."""
 
-STEPS = 10
-"""Steps towards the end of a band; the deviate is nearly linear in the place, so each more than halves the error."""
+STEPS = 7
+"""Steps towards the end of a band; the deviate is nearly linear in the place, so few are enough."""
 
 _TINY = 1e-300
 _ALMOST = 1e-6
@@ -275,9 +276,25 @@ def _count_end(eta: Floats, sampling: Floats, total: Floats, target: Floats) -> 
     def units(place: Floats) -> Floats:
         return np.asarray(np.maximum((np.sinh(np.clip(place * root / 2, 0, 300)) / root) ** 2 - 0.375, 0.0))
 
+    wanted = target * stretch
+
+    def missing(place: Floats) -> Floats:
+        return np.asarray(wanted - _count(units(place), mean, extra))
+
+    return units(_steps_to_zero(missing, at, np.ones(len(at)), np.inf))
+
+
+def _steps_to_zero(missing: Callable[[Floats], Floats], at: Floats, step: Floats, most: float) -> Floats:
+    """The places in 0..``most`` where ``missing`` is zero: secant steps that begin at ``step`` per unit missing."""
+    short = missing(at)
     for _ in range(STEPS):
-        at = np.maximum(at + target * stretch - _count(units(at), mean, extra), 0.0)
-    return units(at)
+        after = np.clip(at + step * short, 0.0, most)
+        left = missing(after)
+        gained = short - left
+        slope = np.where(np.abs(gained) > 1e-9, (after - at) / np.where(gained == 0, 1.0, gained), step)
+        step = np.clip(slope, step / 2, 2 * step)
+        at, short = after, left
+    return at
 
 
 def _share_end(samples: Floats, eta: Floats, sampling: Floats, total: Floats, target: Floats) -> Floats:
@@ -285,8 +302,9 @@ def _share_end(samples: Floats, eta: Floats, sampling: Floats, total: Floats, ta
     stretch = np.sqrt(total / np.maximum(sampling + extra, 1e-12))
     size = 1 / (1 / np.maximum(samples, 1e-3) + extra)
     chance, step = _share(eta), np.sqrt(total)
-    at = np.clip(eta + target * step, 0, np.pi)
-    for _ in range(STEPS):
-        found = _binomial(np.sin(at / 2) ** 2 * size, size, chance) / stretch
-        at = np.clip(at + (target - found) * step, 0, np.pi)
+
+    def missing(place: Floats) -> Floats:
+        return np.asarray(target - _binomial(np.sin(place / 2) ** 2 * size, size, chance) / stretch)
+
+    at = _steps_to_zero(missing, np.clip(eta + target * step, 0, np.pi), step, np.pi)
     return np.asarray(np.sin(at / 2) ** 2)

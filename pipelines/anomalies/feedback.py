@@ -1,8 +1,8 @@
 """What people said about flags, and what the detector makes of it.
 
 ``acknowledged`` changes who looks, not what is expected. ``expected`` (a campaign, an outage) and ``false``
-(no anomaly) take their range out of the history the model learns from; each ``false`` also makes the series' alarms a
-little more careful. Source: detection rules, "Feedback".
+(no anomaly) take their range out of the history the model learns from; after a ``false`` the series tolerates flags
+like that one, and its other alarms become a little more careful. Source: detection rules, "Feedback".
 """
 
 from __future__ import annotations
@@ -14,10 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from .series import Bools, Dates, Floats
-
-CAUTION, CAUTION_MAX = 1.06, 1.5
-"""Factor on the alarms of a series per flag that was called false, and its limit."""
+from .series import Bools, Dates
 
 
 class FeedbackVerdict(StrEnum):
@@ -59,20 +56,20 @@ class Learned:
     """What feedback means for a batch: arrays as in `SeriesBatch`."""
 
     ignored: Bools
-    caution: Floats
+    doubted: Bools
 
 
 def learned(
     feedback: Sequence[Feedback], series: Sequence[tuple[str, tuple[str, str]]], starts: Dates, ends: Dates
 ) -> Learned:
-    """Periods that leave the history, and how careful the alarms become.
+    """Periods that leave the history because they were expected, and those whose flags were called false.
 
     Args:
         series: (metric, segment) by row; ("", "") is the total.
         starts, ends: first and inclusive last day by period.
     """
     ignored = np.zeros((len(series), len(starts)), dtype=bool)
-    caution = np.ones(len(series))
+    doubted = np.zeros(ignored.shape, dtype=bool)
     by_metric: dict[str, list[Feedback]] = {}
     for word in feedback:
         if word.verdict is not FeedbackVerdict.ACKNOWLEDGED:
@@ -81,19 +78,25 @@ def learned(
         for word in by_metric.get(metric, ()):
             if not word.covers(metric, segment):
                 continue
-            ignored[row] |= (starts <= np.datetime64(word.end)) & (ends >= np.datetime64(word.start))
-            if word.verdict is FeedbackVerdict.FALSE:
-                caution[row] = min(caution[row] * CAUTION, CAUTION_MAX)
-    return Learned(ignored, caution)
+            chosen = doubted if word.verdict is FeedbackVerdict.FALSE else ignored
+            chosen[row] |= (starts <= np.datetime64(word.end)) & (ends >= np.datetime64(word.start))
+    return Learned(ignored, doubted)
 
 
 def state_of(
-    feedback: Iterable[Feedback], metric: str, segment: tuple[str, str], start: date, end: date
+    feedback: Iterable[Feedback],
+    metric: str,
+    segment: tuple[str, str],
+    start: date,
+    end: date,
+    since: date | None = None,
 ) -> tuple[str, str]:
-    """(state, reason) of a flag on ``start``..``end``: the last word on it wins; ``open`` where nobody spoke."""
+    """(state, reason) of a flag on the period ``start``..``end``: the last word on it wins; ``open`` where nobody
+    spoke. What was expected covers a flag from where its change began (``since``)."""
     state, reason = "open", ""
     for word in feedback:
-        if word.covers(metric, segment) and word.start <= end and word.end >= start:
+        first = since or start if word.verdict is FeedbackVerdict.EXPECTED else start
+        if word.covers(metric, segment) and word.start <= end and word.end >= first:
             state = {"acknowledged": "acknowledged", "expected": "expected", "false": "resolved"}[
                 word.verdict
             ]

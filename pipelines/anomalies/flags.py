@@ -1,7 +1,7 @@
 """Flags: what the detector found, as rows that people and tables can read.
 
 flags = flags_of(detect(batch))
-flags[0].explanation  # "42 tickets on Tue 3 Nov 2026, expected 88–131; lowest Tuesday in 60 weeks"
+flags[0].explanation  # "42 tickets on Tue 3 Nov, expected 88–131; lowest Tuesday in 60 weeks"
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _point(detection: Detection, row: int, period: int, band: tuple[float, float
     value = float(batch.values[row, period])
     on = "on" if batch.grain == "day" else "in"
     text = (
-        f"{say(value, kind, unit)} {on} {say_period(start, batch.grain)}, "
+        f"{say(value, kind, unit)} {on} {say_period(start, batch.grain, year=False)}, "
         f"expected {say_range(band[1], band[2], kind, unit)}"
     )
     record = _record(detection, row, period)
@@ -171,11 +171,7 @@ def _record(detection: Detection, row: int, period: int) -> str:
     unit = "weeks" if batch.grain == "day" else f"{batch.grain}s"
     extreme = "highest" if high else "lowest"
     slot = say_slot(_day(detection, period), batch.grain)
-    return (
-        f"{extreme} {slot} in {count} {unit}"
-        if len(reached)
-        else f"{extreme} {slot} on record ({count} {unit})"
-    )
+    return f"{extreme} {slot} in {count} {unit}"
 
 
 def _expected(detection: Detection, row: int, period: int) -> float:
@@ -195,7 +191,7 @@ def _changed(detection: Detection, change: Change) -> tuple[float, str]:
     before = float(unlink(code, scale, np.array([change.before]))[0])
     after = float(unlink(code, scale, np.array([change.before + change.size]))[0])
     kind, unit, grain = batch.format(row), batch.unit(row), batch.grain
-    since = say_period(_day(detection, change.start), grain)
+    since = say_period(_day(detection, change.start), grain, year=False)
     relative = f", {say_change(after / before - 1)}" if before > 0 and after > 0 and kind != "ratio" else ""
     shown = "level" if kind == "count" else kind  # an average of counts is no whole number
     per = f" a {grain}" if batch.kinds[row] in (Kind.COUNT, Kind.MONEY) else ""
@@ -210,7 +206,7 @@ def _missing(
     detection: Detection, row: int, period: int, since: int, band: tuple[float, float, float]
 ) -> str:
     batch = detection.batch
-    when = say_period(_day(detection, since), batch.grain)
+    when = say_period(_day(detection, since), batch.grain, year=False)
     gap = period - since + 1
     usual = say_range(band[1], band[2], batch.format(row), batch.unit(row))
     length = f"for {gap} {batch.grain}s, since {when}" if gap > 1 else f"for {when}"

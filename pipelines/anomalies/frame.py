@@ -155,7 +155,7 @@ def watch(
         samples=np.where(grid.held[present], 0.0, samples),
         incomplete=np.maximum(running, _provisional(grid, present)),
         ignored=words.ignored,
-        caution=words.caution,
+        doubted=words.doubted,
         marks=marks,
         calendar_of=calendar_of,
         month_position=np.array([metric.meta.get("season") == "month_end" for metric in metrics]),

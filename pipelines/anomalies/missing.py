@@ -27,7 +27,7 @@ class Gaps:
         self.chance = np.ones(series)
         self.flagged = np.zeros(series, dtype=bool)
         self.alarm = settings.missing_alarm
-        self.shortest = 2 if grain == "day" else 1
+        self.shortest = np.full(series, 2 if grain == "day" else 1, dtype=np.int64)
 
     def test(self, slot: int, absent: Bools, present: Bools, ready: Bools) -> Bools:
         """Series whose gap becomes a flag in this period."""
@@ -41,3 +41,7 @@ class Gaps:
         self.missed[slot] += absent
         self.seen[slot] += absent | present
         return np.asarray(late)
+
+    def tolerate(self, rows: Bools) -> None:
+        """Grant these series gaps as long as the one they are in: somebody called its flag false."""
+        self.shortest = np.where(rows, np.maximum(self.shortest, self.length + 1), self.shortest)

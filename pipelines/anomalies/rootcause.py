@@ -21,7 +21,7 @@ from .detector import DEFAULTS, detect
 from .families import unlink
 from .flags import Effect, Flag
 from .series import Floats, Ints, Kind, SeriesBatch
-from .wording import say, say_period
+from .wording import say, say_period, say_share
 
 TOP = 3
 SURPRISE_MAX = 12.0
@@ -57,12 +57,16 @@ class DriverCause:
 
 @dataclass(frozen=True, slots=True)
 class RelatedEvent:
-    """Something known that happened around a flag: a release, an incident, a campaign, a holiday."""
+    """Something known that happened around a flag: a release, an incident, a campaign, a holiday.
+
+    metrics: those it may have touched; empty means any.
+    """
 
     name: str
     kind: str
     start: date
     end: date
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -223,6 +227,8 @@ def _first_action(case: Situation, owner: str) -> str:
         where = f" in {leading}" if leading else ""
         return f"Find out what went well{where}, and keep it; ask {owner}."
     for event in case.events:
+        if event.kind == "annotation":
+            return f"See whether “{event.name}” ({say_period(event.start, 'day')}) explains it; ask {owner}."
         if event.kind not in ("holiday", "event"):
             return (
                 f"Ask whoever ran the {event.kind} “{event.name}” ({say_period(event.start, 'day')}) first."
@@ -230,10 +236,12 @@ def _first_action(case: Situation, owner: str) -> str:
     driver = _adverse_driver(case)
     if driver is not None and driver.share is not None:
         who = case.owners.get(driver.metric, owner)
-        return f"Look at {driver.metric} first: it carries {driver.share:.0%} of the change; ask {who}."
+        return (
+            f"Look at {driver.metric} first: it carries {say_share(driver.share)} of the change; ask {who}."
+        )
     if leading:
         share = case.segments[0].share or 0.0
-        return f"Look at {leading} first: it carries {share:.0%} of the change; ask {owner}."
+        return f"Look at {leading} first: it carries {say_share(share)} of the change; ask {owner}."
     if case.advice:
         return f"{case.advice[0].rstrip('.')}."
     return f"Ask {owner} what changed."
@@ -261,7 +269,7 @@ def as_rows(
     """Root causes as the published JSON has them; each has a label and a text for people."""
     rows: list[dict[str, Any]] = []
     for cause in segments:
-        part = "" if cause.share is None else f", {cause.share:.0%} of the change"
+        part = "" if cause.share is None else f", {say_share(cause.share)} of the change"
         rows.append(
             {
                 "type": "segment",
@@ -277,7 +285,7 @@ def as_rows(
             }
         )
     for driver in drivers:
-        part = "" if driver.share is None else f" ({driver.share:.0%} of the change)"
+        part = "" if driver.share is None else f" ({say_share(driver.share)} of the change)"
         rows.append(
             {
                 "type": "driver",

@@ -70,12 +70,13 @@ class SeriesBatch:
         never learned from.
     ignored: (series, periods); True leaves the value out of the history the model learns from.
     accepted: (series, periods); True also raises no flag.
+    doubted: (series, periods); True where flags were called false: the value is not learned from, and a flag there
+        makes the series tolerate its like from then on.
     marks: calendar marks shared by all series of a calendar; ``calendar_of`` says which calendar a series
         follows.
     month_position: series whose first and last days of the month are learned as a season of their own.
     season_length: periods in a season, where it is not the grain's own (0 = the grain's).
     formats, units, labels: how numbers are written, what they count, what people call the series.
-    caution: factor on the alarms of each series, raised by flags that people called false.
     """
 
     keys: tuple[str, ...]
@@ -88,10 +89,10 @@ class SeriesBatch:
     incomplete: Ints | None = None
     ignored: Bools | None = None
     accepted: Bools | None = None
+    doubted: Bools | None = None
     marks: tuple[tuple[CalendarMark, ...], ...] = ((),)
     calendar_of: Ints | None = None
     month_position: Bools | None = None
-    caution: Floats | None = None
     season_length: int = 0
     formats: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
@@ -111,9 +112,9 @@ class SeriesBatch:
                 ("incomplete", self.incomplete, (series,)),
                 ("ignored", self.ignored, (series, periods)),
                 ("accepted", self.accepted, (series, periods)),
+                ("doubted", self.doubted, (series, periods)),
                 ("calendar_of", self.calendar_of, (series,)),
                 ("month_position", self.month_position, (series,)),
-                ("caution", self.caution, (series,)),
             )
             if value is not None and np.shape(value) != shape
         ]
@@ -150,10 +151,10 @@ class SeriesBatch:
             samples=both(self.samples),
             ignored=both(self.ignored),
             accepted=both(self.accepted),
+            doubted=both(self.doubted),
             incomplete=one(self.incomplete),
             calendar_of=one(self.calendar_of),
             month_position=one(self.month_position),
-            caution=one(self.caution),
         )
 
     def name(self, row: int) -> str:

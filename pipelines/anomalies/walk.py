@@ -50,6 +50,15 @@ BURST_EACH = 2.2
 STREAK_EACH = 1.0
 """Adverse deviate that each period of a streak must reach."""
 
+DOUBT, DOUBT_MAX = 1.06, 1.5
+"""Factor on the alarms of a series per flag that was called false, and its limit."""
+
+LIKE = 1.25
+"""A flag of the same kind and side is like one that was called false up to so many times its size."""
+
+LED_INTO = 2.5
+"""Joint deviate from which the values before a marked range belong to it."""
+
 DRIFT_TAIL = 10
 """Latest periods of a drift that set the new level."""
 
@@ -65,6 +74,14 @@ class Verdict(IntEnum):
     TREND = 3
     STREAK = 4
     MISSING = 5
+
+
+_TESTS = {
+    Verdict.POINT: "burst",
+    Verdict.LEVEL_SHIFT: "shift",
+    Verdict.TREND: "trend",
+    Verdict.STREAK: "streak",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +123,19 @@ class Walk:
         self.declared = marks.expected[calendar].T
         self.accepted = self.declared | (no if batch.accepted is None else batch.accepted[rows].T)
         self.ignored = self.accepted | (no if batch.ignored is None else batch.ignored[rows].T)
+        self.doubted = no if batch.doubted is None else batch.doubted[rows].T
+        self.has_words = batch.ignored is not None and bool(self.ignored.any())
+        self.has_doubts = bool(self.doubted.any())
         self.observed = link(self.code, self.scale, self.values, self.samples)
         self.observed[~self.complete] = np.nan
         self.marked_for = np.zeros(len(rows), dtype=np.int64)  # periods that a marked range has lasted
         stocks = np.array([batch.kinds[row] is Kind.LEVEL for row in rows])
         self.caution = np.where(stocks, STOCK_CAUTION, 1.0)
-        if batch.caution is not None:
-            self.caution *= batch.caution[rows]
+        self.doubts = np.ones(len(rows))
+        # What was called false, by test and side: distance of one value (link scale), joint deviate of the rest.
+        self.tolerated = {
+            test: np.zeros((2, len(rows))) for test in ("point", "burst", "streak", "shift", "trend")
+        }
         self.slots = season_slots(batch)
         self.alarm, self.burst_alarm, self.shift_alarm, self.trend_alarm = settings.alarms(batch.grain)
         has_month = (
@@ -154,10 +177,13 @@ class Walk:
         observed = self.observed[period]
         present = np.isfinite(observed)
         first = present & (model.age == 0)
-        out_of_range = present & ~self.ignored[period] & (self.marked_for >= LONG_RANGE)
+        marked = self.ignored[period] | self.doubted[period]
+        if self.has_words:
+            self._retract(period, self.ignored[period] & (self.marked_for == 0) & ~first)
+        out_of_range = present & ~marked & (self.marked_for >= LONG_RANGE)
         if out_of_range.any():
             model.reacquire(out_of_range)
-        self.marked_for = np.where(self.ignored[period], self.marked_for + 1, self.marked_for * ~present)
+        self.marked_for = np.where(marked, self.marked_for + 1, self.marked_for * ~present)
         known = model.predict(period, samples)
         if first.any():
             model.begin(observed, first)
@@ -172,11 +198,13 @@ class Walk:
         self._note(period, known, deviate, ready)
 
         coming_back = self._returning(period, observed, known, deviate, tested)
-        point = tested & ~coming_back & (np.abs(deviate) > self._alarm())
+        odd = tested & ~coming_back & (np.abs(deviate) > self._alarm())
+        away = observed - known.eta
+        point = odd & (np.abs(away) > LIKE * self._called_false("point", away))
         burst = self._burst(deviate, tested & ~coming_back, point)
         usable = present & ~self.ignored[period]
         self.changes.observe(period, known, raw, usable)
-        learnable = usable & ~point & ~first
+        learnable = usable & ~odd & ~first & ~self.doubted[period]
         model.learn(period, known, raw, samples, learnable, present & self.declared[period])
         self._learn_width(raw, deviate, learnable & ready)
         model.age += usable
@@ -190,6 +218,8 @@ class Walk:
             self.slots[period], absent & closed & ~self.ignored[period], ~absent & closed, ready
         )
         self.verdict[period][missing] = Verdict.MISSING
+        if self.has_doubts:
+            self._learn_doubt(period, away)
 
     def _tell(self, period: int, known: Prediction, point: Bools, burst: Ints, streak: Bools) -> None:
         """Write down what the tests of single periods and short runs found."""
@@ -229,7 +259,15 @@ class Walk:
 
     def _alarm(self) -> Floats:
         """Alarm deviate by series: higher where large deviates have been usual."""
-        return np.asarray(self.caution * self.alarm * np.exp(np.maximum(self.stretch, 0.0)))
+        return np.asarray(self.caution * self.doubts * self.alarm * np.exp(np.maximum(self.stretch, 0.0)))
+
+    def _careful(self, alarm: float, test: str, signed: Floats) -> Floats:
+        """An alarm by series: with its caution, and beyond what people called false on this side."""
+        return np.maximum(self.caution * self.doubts * alarm, LIKE * self._called_false(test, signed))
+
+    def _called_false(self, test: str, signed: Floats) -> Floats:
+        below, above = self.tolerated[test]
+        return np.where(signed > 0, above, below)
 
     def _half_width(self) -> Floats:
         """Half width of the band by series, in normal deviates: what has covered its share of quiet periods."""
@@ -251,8 +289,9 @@ class Walk:
             recent = self.last[-length:]
             side = np.sign(recent[-1])
             each = (recent * side).min(axis=0) >= BURST_EACH
-            together = np.abs(recent.sum(axis=0)) / np.sqrt(length) / calm
-            found[tested & each & (together > self.caution * self.burst_alarm)] = length
+            together = recent.sum(axis=0) / np.sqrt(length) / calm
+            alarm = self._careful(self.burst_alarm, "burst", together)
+            found[tested & each & (np.abs(together) > alarm)] = length
         return found
 
     def _streak(self, tested: Bools) -> Bools:
@@ -262,7 +301,8 @@ class Walk:
         recent = -self.last[-self.settings.streak_length :] * self.sign
         running = tested & (recent.min(axis=0) >= STREAK_EACH)
         together = recent.sum(axis=0) / np.sqrt(len(recent))
-        found = running & ~self.in_streak & (together > self.settings.streak_alarm)
+        alarm = self._careful(self.settings.streak_alarm, "streak", -self.sign)
+        found = running & ~self.in_streak & (together > alarm)
         self.in_streak = running & (self.in_streak | found)
         return np.asarray(found)
 
@@ -272,8 +312,10 @@ class Walk:
         changes = self.changes
         shift = changes.test("shift", period, tested, self.shift_alarm)
         drift = changes.test("drift", period, tested, self.trend_alarm)
-        shifted = np.abs(shift.deviate) > self.caution * self.shift_alarm
-        drifted = (np.abs(drift.deviate) > self.caution * self.trend_alarm) & ~shifted
+        shift_alarm = self._careful(self.shift_alarm, "shift", shift.deviate)
+        trend_alarm = self._careful(self.trend_alarm, "trend", drift.deviate)
+        shifted = np.abs(shift.deviate) > shift_alarm
+        drifted = (np.abs(drift.deviate) > trend_alarm) & ~shifted
         for row in np.flatnonzero(shifted):
             if changes.lasts("shift", int(row), period + 1 - int(shift.length[row]), period):
                 self._rebase(period, int(row), shift, Verdict.LEVEL_SHIFT)
@@ -306,6 +348,43 @@ class Walk:
         self.verdict[period, row] = verdict
         self.out["score"][period, row] = abs(float(test.deviate[row]))
         self._found(row, period, start, verdict, before, level - before)
+
+    # ── what people said ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _retract(self, period: int, entering: Bools) -> None:
+        """Put series that enter a marked range back on the course from before what led into it.
+
+        A range is often marked from the day its flag was raised, some days after the change began.
+        """
+        if period < 2 or not entering.any():
+            return
+        changes = self.changes
+        test = changes.test("shift", period - 1, entering, self.shift_alarm, learning=False)
+        for row in np.flatnonzero(entering & (np.abs(test.deviate) >= LED_INTO)).tolist():
+            start = period - int(test.length[row])
+            slope, slope_var = float(changes.slope[start, row]), float(changes.slope_var[start, row])
+            level = float(changes.level[start, row]) + slope * (period - start)
+            variance = float(changes.level_var[start, row]) + float(changes.wander[start, row]) * (
+                period - start
+            )
+            self.model.rebase(row, level, variance, slope, slope_var)
+            changes.forget(row, start, period - 1)
+
+    def _learn_doubt(self, period: int, away: Floats) -> None:
+        """Tolerate from now on the like of a flag that was called false."""
+        flagged = self.doubted[period] & (self.verdict[period] != Verdict.NONE)
+        for row in np.flatnonzero(flagged).tolist():
+            self.doubts[row] = min(self.doubts[row] * DOUBT, DOUBT_MAX)
+            verdict = Verdict(int(self.verdict[period, row]))
+            if verdict is Verdict.MISSING:
+                continue
+            change = self.found.get((int(self.rows[row]), period))
+            test = "point" if change is None else _TESTS[verdict]
+            size = float(away[row]) if change is None else change.size
+            score = abs(size) if change is None else float(self.out["score"][period, row])
+            side = self.tolerated[test][int(size > 0)]
+            side[row] = max(side[row], score)
+        self.gaps.tolerate(flagged & (self.verdict[period] == Verdict.MISSING))
 
     # ── coming back ─────────────────────────────────────────────────────────────────────────────────────────
 

@@ -55,18 +55,22 @@ def say_range(lower: float, upper: float, kind: str, unit: str = "") -> str:
     return f"{_number(lower, 4)}–{_number(upper, 4)}"
 
 
-def say_period(start: date, grain: str) -> str:
-    """A period by its first day."""
+def say_period(start: date, grain: str, *, year: bool = True) -> str:
+    """A period by its first day; ``year`` False leaves the year out of a day or a week that is near.
+
+    >>> say_period(date(2026, 11, 3), "day", year=False), say_period(date(2026, 11, 2), "week", year=False)
+    ('Tue 3 Nov', 'the week of 2 Nov')
+    """
     month = MONTHS[start.month - 1]
+    day = f"{start.day} {month[:3]}" + (f" {start.year}" if year else "")
     if grain == "day":
-        return f"{WEEKDAYS[start.weekday()][:3]} {start.day} {month[:3]} {start.year}"
+        return f"{WEEKDAYS[start.weekday()][:3]} {day}"
     if grain == "week":
-        return f"the week of {start.day} {month[:3]} {start.year}"
+        return f"the week of {day}"
     if grain == "month":
         return f"{month} {start.year}"
     if grain.startswith("trailing_"):
-        days = grain.removeprefix("trailing_").removesuffix("d")
-        return f"the {days} days from {start.day} {month[:3]} {start.year}"
+        return f"the {grain.removeprefix('trailing_').removesuffix('d')} days from {day}"
     if grain == "year":
         return str(start.year)
     return f"Q{(start.month + 2) // 3} {start.year}"
@@ -75,6 +79,15 @@ def say_period(start: date, grain: str) -> str:
 def say_slot(start: date, grain: str) -> str:
     """What a period is compared with: its weekday, or its grain."""
     return WEEKDAYS[start.weekday()] if grain == "day" else grain
+
+
+def say_share(share: float) -> str:
+    """A part of a whole in whole per cent.
+
+    >>> say_share(0.714), say_share(-0.05)
+    ('71 %', '-5 %')
+    """
+    return f"{round(share * 100)} %"
 
 
 def say_change(ratio: float) -> str:

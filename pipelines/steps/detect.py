@@ -11,6 +11,7 @@ from pipelines.installation import Installation
 from pipelines.publishing import Coverage
 from pipelines.publishing.records import AnomalyRow
 from pipelines.steps.assess import coloured_values, last_complete_day
+from pipelines.steps.feedback import words
 from pipelines.steps.targets import with_targets_in_force
 from pipelines.warehouse import Warehouse
 
@@ -19,23 +20,39 @@ ANOMALIES, COVERAGE = "anomalies", "anomaly_coverage"
 
 @dataclass(frozen=True)
 class Detected:
-    """How many flags are open, over how many tested series, of which kinds."""
+    """How many flags were found in the latest periods, over how many tested series, of which kinds.
+
+    Attributes:
+        open: flags that nobody has spoken of yet.
+        words: what people said of flags, that the detector learned from.
+    """
 
     open: int
     series: int
     kinds: dict[str, int]
+    words: int
 
 
 def detect(installation: Installation, warehouse: Warehouse) -> Detected:
-    """Test every series up to the last complete day."""
-    values = coloured_values(warehouse)
-    catalogue = with_targets_in_force(installation, warehouse)
-    found = detect_anomalies(catalogue, values, last_complete_day(installation))
+    """Test every series up to the last complete day, knowing what people said of earlier flags."""
+    catalogue, said = with_targets_in_force(installation, warehouse), words(installation)
+    found = detect_anomalies(
+        catalogue,
+        coloured_values(warehouse),
+        last_complete_day(installation),
+        said.feedback,
+        events=said.events,
+    )
     with warehouse.transaction():
         handover.leave(warehouse, ANOMALIES, AnomalyRow, found.rows)
         handover.leave(warehouse, COVERAGE, Coverage, found.coverage)
     kinds = Counter(row.kind for row in found.rows)
-    return Detected(len(found.rows), found.series, dict(sorted(kinds.items())))
+    return Detected(
+        open=sum(row.state == "open" for row in found.rows),
+        series=found.series,
+        kinds=dict(sorted(kinds.items())),
+        words=len(said.feedback),
+    )
 
 
 def coverage(warehouse: Warehouse) -> tuple[Coverage, ...]:

@@ -26,14 +26,14 @@ def test_the_picture_is_the_same_every_time_and_has_its_title_as_text() -> None:
     spec = band_chart_spec(
         points(),
         title="Tickets opened",
-        subtitle="42 tickets on Tue 9 Jun 2026, expected 88–131",
+        subtitle="42 tickets on Tue 9 Jun, expected 88–131",
         kind="count",
         unit="tickets",
         annotations=[Annotation(START, START + timedelta(days=3), "Release 2.14")],
     )
     svg = render_svg(spec)
     assert svg == render_svg(spec)
-    for text in ("Tickets opened", "42 tickets on Tue 9 Jun 2026", "Release 2.14"):
+    for text in ("Tickets opened", "42 tickets on Tue 9 Jun", "Release 2.14"):
         assert text in svg
     png = render_png(spec)
     assert png[:8] == b"\x89PNG\r\n\x1a\n"

@@ -38,8 +38,8 @@ def test_expected_and_false_ranges_leave_the_history_and_acknowledged_does_not()
         word(50, 60, FeedbackVerdict.EXPECTED, "other"),
     ]
     found = learned(said, [("tickets", TOTAL)], batch.starts, batch.starts)
-    assert np.flatnonzero(found.ignored[0]).tolist() == [10, 11, 12, 20]
-    assert found.caution[0] > 1
+    assert np.flatnonzero(found.ignored[0]).tolist() == [10, 11, 12]
+    assert np.flatnonzero(found.doubted[0]).tolist() == [20]
 
 
 def test_a_range_in_the_middle_of_a_week_marks_the_week() -> None:
@@ -88,10 +88,81 @@ def test_a_marked_range_does_not_teach_the_model() -> None:
     assert not (taught.verdict[0, 231:] > 0).any()
 
 
-def test_flags_called_false_make_the_series_more_careful() -> None:
-    batch = noisy(3, 40)
-    careful = detect(replace(batch, caution=np.full(40, 1.5)))
-    assert (careful.verdict > 0).sum() <= (detect(batch).verdict > 0).sum()
+def doubting(batch: SeriesBatch, first: int, last: int) -> SeriesBatch:
+    said = [word(first, last, FeedbackVerdict.FALSE)]
+    return replace(batch, doubted=learned(said, [("tickets", TOTAL)], batch.starts, batch.starts).doubted)
+
+
+def flagged(batch: SeriesBatch, settings: DetectionSettings | None = None) -> list[int]:
+    found = detect(batch, settings or DetectionSettings())
+    return np.flatnonzero(found.verdict[0]).tolist()
+
+
+@pytest.mark.parametrize("size", [1.4, 0.6])
+def test_the_like_of_a_flag_called_false_is_not_raised_again(size: float) -> None:
+    batch = noisy(7)
+    values = batch.values.copy()
+    values[0, [150, 180, 210, 240]] = 200 * size
+    batch = replace(batch, values=values)
+    assert flagged(batch) == [150, 180, 210, 240]
+    assert flagged(doubting(batch, 150, 152)) == [150]
+
+
+def test_what_is_worse_or_on_the_other_side_is_still_raised_after_a_false_flag() -> None:
+    batch = noisy(7)
+    values = batch.values.copy()
+    values[0, 150], values[0, 180], values[0, 210] = 280, 120, 400
+    assert flagged(doubting(replace(batch, values=values), 150, 152)) == [150, 180, 210]
+
+
+@pytest.mark.parametrize("shift", [1.15, 0.87])
+def test_a_level_shift_called_false_is_told_once_and_taken_as_the_new_level(shift: float) -> None:
+    batch = noisy(9)
+    values = batch.values.copy()
+    values[0, 150:] = np.round(values[0, 150:] * shift)
+    batch = replace(batch, values=values)
+    first = flagged(batch)[0]
+    assert 150 <= first < 160
+    doubted = detect(doubting(batch, first, first + 1))
+    assert np.flatnonzero(doubted.verdict[0]).tolist() == [first]
+    assert doubted.expected()[0, -1] == pytest.approx(200 * shift, rel=0.04)
+
+
+def test_a_gap_called_false_is_tolerated_when_it_comes_back() -> None:
+    batch = noisy(10)
+    values = batch.values.copy()
+    for first in (150, 200, 250):
+        values[0, first : first + 2] = np.nan
+    batch = replace(batch, values=values)
+    gaps = flagged(batch)
+    assert len(gaps) >= 2
+    assert flagged(doubting(batch, gaps[0], gaps[0])) == gaps[:1]
+
+
+def test_flags_called_false_make_the_series_a_little_more_careful() -> None:
+    values = np.tile(noisy(3).values, (60, 1))
+    values[:, 150] = 300
+    values[:, 250] = 170 - np.arange(60)  # each series dips a little deeper than the one before
+    batch = SeriesBatch.of(values, "count", start=START)
+    shallowest = int(np.flatnonzero(detect(batch).verdict[:, 250])[0])
+    batch = batch.take(np.array([shallowest]))
+    assert flagged(batch) == [150, 250]
+    assert flagged(doubting(batch, 150, 152)) == [150]
+
+
+def test_a_range_marked_late_takes_what_led_into_it_with_it() -> None:
+    """A campaign from day 200 on is marked expected from the day its flag was raised."""
+    batch = noisy(12)
+    values = batch.values.copy()
+    values[0, 200:230] = np.round(values[0, 200:230] * 1.25)
+    batch = replace(batch, values=values)
+    raised = next(day for day in flagged(batch) if day >= 200)
+    said = [word(raised, 229, FeedbackVerdict.EXPECTED)]
+    marked = learned(said, [("tickets", TOTAL)], batch.starts, batch.starts)
+    found = detect(replace(batch, ignored=marked.ignored))
+    assert found.expected()[0, raised + 1 : 230] == pytest.approx(200, rel=0.05)
+    assert found.expected()[0, 230:] == pytest.approx(200, rel=0.1)
+    assert not found.verdict[0, 230:].any()
 
 
 def test_a_replay_gives_what_the_day_itself_gave() -> None:

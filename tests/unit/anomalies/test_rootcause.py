@@ -118,10 +118,10 @@ HOLIDAY = RelatedEvent("Whit Monday", "holiday", date(2026, 6, 8), date(2026, 6,
     [
         (CASE, "Ask Ada what changed."),
         (replace(CASE, advice=("Check the spam filter",)), "Check the spam filter."),
-        (replace(CASE, segments=(NA,)), "Look at region na first: it carries 69% of the change; ask Ada."),
+        (replace(CASE, segments=(NA,)), "Look at region na first: it carries 69 % of the change; ask Ada."),
         (
             replace(CASE, segments=(NA,), drivers=(LOGINS,)),
-            "Look at logins first: it carries 55% of the change; ask Bob.",
+            "Look at logins first: it carries 55 % of the change; ask Bob.",
         ),
         (
             replace(CASE, drivers=(LOGINS,), events=(RELEASE,)),
@@ -156,5 +156,5 @@ def test_related_events_are_those_nearby_the_nearest_first() -> None:
 def test_published_causes_have_a_label_and_a_text_for_people() -> None:
     rows = as_rows("count", "tickets", (NA,), (LOGINS,), (RELEASE,))
     assert [row["label"] for row in rows] == ["region: na", "logins", "release: 2.14"]
-    assert rows[0]["text"] == "40 tickets instead of 3 tickets, 69% of the change"
+    assert rows[0]["text"] == "40 tickets instead of 3 tickets, 69 % of the change"
     assert rows[0]["contribution"] == 37.0
