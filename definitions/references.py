@@ -134,7 +134,7 @@ def _joins_are_many_to_one(catalogue: Catalogue) -> Iterator[Problem]:
                 yield _unknown("column", name, target.columns, join.location, *path, "on", target.name)
             if missing or missing_there:
                 continue
-            reason = _fan_out(source, target, join.relationship, {right for _, right in join.on})
+            reason = _fan_out(target, join.relationship, {right for _, right in join.on})
             if reason:
                 yield Problem(
                     "JOIN_FANS_OUT",
@@ -153,11 +153,9 @@ def _match_key(target: Source) -> tuple[str, ...]:
     return tuple(column for column in target.key if column != target.validity.start)
 
 
-def _fan_out(source: Source, target: Source, relationship: str, on: set[str]) -> str | None:
+def _fan_out(target: Source, relationship: str, on: set[str]) -> str | None:
     if relationship not in ("many_to_one", "one_to_one"):
         return f"its relationship is {relationship}, and only many_to_one is allowed"
-    if target.validity is not None and source.time is None:
-        return f"{target.name} has validity ranges and {source.name} has no time to pick one by"
     key = set(_match_key(target))
     if not key <= on:
         return f"the key of {target.name} is ({', '.join(target.key)}), and the join is on ({', '.join(sorted(on))})"

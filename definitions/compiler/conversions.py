@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from sqlglot import exp
 
 from definitions.compiler import nodes
-from definitions.compiler.calendar_sql import add_span, local_day
+from definitions.compiler.calendar_sql import add_days, add_span, local_day, local_time
 from definitions.compiler.columns import Leaf, add_measure
 from definitions.compiler.events import DerivedRows, event_time, unfiltered
 from definitions.compiler.layout import (
+    Query,
     by_column,
 )
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.rows import Context, Cte, RowSource, Scan
+from definitions.compiler.ticks import add_to_moment
 from definitions.model import ColumnType, Conversion, Source, Span
 
 
@@ -107,12 +110,13 @@ class ConversionStage(DerivedRows):
         kind = self.source.columns[measure.time].type
         day = local_day(nodes.column(measure.time, self.source.name), kind, self.context.calendar)
         for span in self.offsets:
-            day = add_span(day, span)
+            day = add_days(day, math.ceil(span.days)) if span.unit.is_clock else add_span(day, span)
         order = [nodes.column(column, self.source.name) for column in self.source.key]
         number = nodes.window(nodes.func("ROW_NUMBER"), [], [nodes.ascending(column) for column in order])
         columns: list[Node] = [
             nodes.aliased(number, "base_number"),
             nodes.aliased(day, "day"),
+            *self._moments(measure.time, kind),
             nodes.aliased(event_time(self.source, measure.time, self.context, self._as_day), "happened_at"),
             nodes.aliased(nodes.column(self.formula.entity, self.source.name), "entity"),
             *self._constants(self.source, 0),
@@ -120,6 +124,26 @@ class ConversionStage(DerivedRows):
             *self._value(rows, measure, "base"),
         ]
         return nodes.select(columns, table, joins=joins, where=where)
+
+    def _moments(self, time: str, kind: ColumnType) -> list[Node]:
+        """The local time of base events, where a query goes below the day."""
+        if not self._by_clock:
+            return []
+        moment = local_time(nodes.column(time, self.source.name), kind, self.context.calendar)
+        moment = nodes.cast(moment, ColumnType.TIMESTAMP)
+        for span in self.offsets:
+            moment = add_to_moment(moment, span)
+        return [nodes.aliased(moment, "moment")]
+
+    @property
+    def _by_clock(self) -> bool:
+        layout = self.context.layout
+        return isinstance(layout, Query) and layout.clock is not None
+
+    @property
+    def _placed(self) -> list[str]:
+        """Columns that say when the base event was."""
+        return ["day", "moment"] if self._by_clock else ["day"]
 
     def _conversions(self) -> exp.Select:
         rows = RowSource(unfiltered(self.context), self.target)
@@ -138,7 +162,7 @@ class ConversionStage(DerivedRows):
         return nodes.select(columns, table, joins=joins, where=where)
 
     def _credited(self, dims: list[str]) -> exp.Select:
-        """Each conversion with its latest base event in the window; ties go to the later key."""
+        """Each conversion with its latest base event in the window; of several at once, the one with the least key."""
         base, conversions = f"{self.base}_base", f"{self.base}_conversions"
         b, c = "base", "conversion"
         on: list[Node | None] = [
@@ -154,13 +178,12 @@ class ConversionStage(DerivedRows):
             on.append(nodes.equals(nodes.column(name, b), nodes.column(name, c)))
         order = [
             nodes.descending(nodes.column("happened_at", b)),
-            nodes.descending(nodes.column("base_number", b)),
+            nodes.ascending(nodes.column("base_number", b)),
         ]
         rank = nodes.window(nodes.func("ROW_NUMBER"), [nodes.column("conversion_number", c)], order)
         values = ["conversion_value"] if self.conversion_measure.expr is not None else []
         columns: list[Node] = [
-            nodes.column("day", b),
-            *(nodes.column(dim, b) for dim in dims),
+            *(nodes.column(name, b) for name in (*self._placed, *dims)),
             *(nodes.column(value, c) for value in values),
             nodes.aliased(rank, "nearness"),
         ]
@@ -168,6 +191,8 @@ class ConversionStage(DerivedRows):
         return nodes.select(columns, nodes.table(base, b), joins=[join])
 
     def _window_start(self, instant: Node, window: Span) -> Node:
+        if self._as_day and window.unit.is_clock:
+            return add_days(instant, -math.ceil(window.days))
         if self._as_day:
             return add_span(instant, window, -1)
         if window.unit in ("month", "quarter", "year"):
@@ -178,8 +203,8 @@ class ConversionStage(DerivedRows):
         """Base events and credited conversions, one under the other."""
 
         def row(event: str, relation: str, where: Node | None) -> exp.Select:
-            columns: list[Node] = [nodes.aliased(nodes.text(event), "event"), nodes.column("day")]
-            columns += [nodes.column(dim) for dim in dims]
+            columns: list[Node] = [nodes.aliased(nodes.text(event), "event")]
+            columns += [nodes.column(name) for name in (*self._placed, *dims)]
             for name, measure in (("base", self.base_measure), ("conversion", self.conversion_measure)):
                 if measure.expr is None:
                     continue

@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from definitions.compiler import nodes
 from definitions.compiler.nodes import Node
-from definitions.compiler.parsing import RefusedError, identifier_of, parse
+from definitions.compiler.parsing import RefusedError, identifier_of, name_parts, parse
 from definitions.compiler.typed import Scope, T, Typed, common_type, is_number, kind_of, type_name, wider
 from definitions.model import Column, ColumnType
 
@@ -123,7 +123,7 @@ class _Translator:
     # ── names and literals ──────────────────────────────────────────────────────────────────────────────────
 
     def _column(self, node: Node) -> Typed:
-        parts = tuple(identifier_of(part) for part in node.parts)  # type: ignore[attr-defined]
+        parts = name_parts(node)
         if self.scope.aggregates and not self.in_aggregate and not self._is_grouped(parts):
             raise RefusedError(
                 "NOT_AGGREGATED", f"{'.'.join(parts)} stands outside of an aggregate", node, text=parts[-1]
@@ -525,6 +525,7 @@ def _allow(*names: str, by: Callable[[_Translator, Node], Typed]) -> _Rule:
 _BINARY = ("this", "expression")
 _RULES: dict[type[Node], _Rule] = {
     exp.Column: _allow("this", "table", "db", "catalog", by=_Translator._column),
+    exp.Dot: _allow(*_BINARY, by=_Translator._column),
     exp.Literal: _allow("this", "is_string", by=_Translator._literal),
     exp.Boolean: _allow("this", by=_Translator._boolean),
     exp.Null: _allow(by=_Translator._null),

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from definitions.compiler import nodes
-from definitions.compiler.calendar_sql import add_span, period_start_of
 from definitions.compiler.columns import Build, exact_number
 from definitions.compiler.layout import (
     Frame,
     Layout,
+    Query,
     Range,
     calendar_joins,
     day_grains,
@@ -24,6 +24,7 @@ from definitions.compiler.layout import (
 )
 from definitions.compiler.nodes import Node
 from definitions.compiler.rows import Context, Cte, Scan
+from definitions.compiler.ticks import Ticks
 from definitions.compiler.times import query_times
 from definitions.model import ColumnType, Grain, Missing, Span
 
@@ -33,7 +34,7 @@ DAY_READ = "day_read"
 
 @dataclass(frozen=True, slots=True)
 class DailyRelation:
-    """A metric by day and group: columns of the daily layout's keys, ``value`` and ``sample``."""
+    """A metric by tick (day, or finer) and group: columns of the layout's keys, ``value`` and ``sample``."""
 
     name: str
     layout: Layout
@@ -61,35 +62,35 @@ class Reading:
 class ValueStage:
     """Common part of stages that hold one value per key."""
 
-    def __init__(self, context: Context, name: str, suffix: str) -> None:
+    def __init__(self, context: Context, name: str, suffix: str, ticks: Ticks) -> None:
         self.context = context
+        self.ticks = ticks
         self.base = context.unique(f"{name}_{suffix}")
         self.reading = Reading(
             self.base, context.unique(f"{self.base}_value"), context.unique(f"{self.base}_sample")
         )
 
     def spine(self, first: Node, last: Node, *, from_the_start: bool = False) -> Cte:
-        """Every day of the range asked for; where it is open, from ``first`` to ``last``."""
+        """Every tick of the range asked for; where it is open, from ``first`` to ``last``."""
         begin, end = output_days(self.context.layout)
-        series = nodes.DaySeries(
-            start=nodes.date_literal(begin) if begin and not from_the_start else first,
-            end=nodes.date_literal(end) if end else last,
-            alias=nodes.text("days"),
+        spine = self.ticks.spine(
+            self.ticks.begin(begin) if begin and not from_the_start else first,
+            self.ticks.end(end) if end else last,
         )
-        day = nodes.aliased(nodes.column("day", "days"), "day")
-        return Cte(f"{self.base}_days", nodes.select([day], series))
+        return Cte(f"{self.base}_days", spine)
 
     def readings(self) -> exp.Query:
-        """(day, time keys) for every day of the spine."""
+        """(tick, time keys) for every tick of the spine."""
         layout, days = self.context.layout, f"{self.base}_days"
         if isinstance(layout, Frame):
-            return day_grains(layout, days)
+            return day_grains(layout, days, self.ticks.column)
         times = [nodes.aliased(node, name) for name, node in query_times(layout, self.context.calendar)]
         joins = calendar_joins(
             [key.grain for key in layout.times], nodes.column("day", days), self.context.calendar
         )
         where = self.context.when() if self.context.when else None
-        return nodes.select([nodes.column("day", days), *times], nodes.table(days), joins=joins, where=where)
+        tick = nodes.column(self.ticks.column, days)
+        return nodes.select([tick, *times], nodes.table(days), joins=joins, where=where)
 
 
 def extreme(kind: type[exp.Min] | type[exp.Max], column: str, relation: str) -> Node:
@@ -101,9 +102,15 @@ class DayShiftStage(ValueStage):
     """Daily values, each period reading days as far back as the offsets lead; the period picks or averages."""
 
     def __init__(
-        self, context: Context, name: str, daily: DailyRelation, offsets: tuple[Span, ...], period_agg: str
+        self,
+        context: Context,
+        name: str,
+        daily: DailyRelation,
+        ticks: Ticks,
+        offsets: tuple[Span, ...],
+        period_agg: str,
     ) -> None:
-        super().__init__(context, name, "shifted")
+        super().__init__(context, name, "shifted", ticks)
         self.daily = daily
         self.offsets = offsets
         self.period_agg = period_agg
@@ -116,18 +123,16 @@ class DayShiftStage(ValueStage):
         readings = f"{self.base}_readings"
         first, last = extreme(exp.Min, daily.day, daily.name), extreme(exp.Max, daily.day, daily.name)
         for span in self.offsets:
-            first, last = add_span(first, span), add_span(last, span)
+            first, last = self.ticks.add(first, span), self.ticks.add(last, span)
         if any(span.unit in (Grain.MONTH, Grain.QUARTER, Grain.YEAR) for span in self.offsets):
-            last = nodes.AddDays(
-                this=last, days=nodes.number(3)
-            )  # later days may lead back to a clamped month end
-        back: Node = nodes.column("day", readings)
+            last = self.ticks.add(last, Span(3, Grain.DAY))  # later days may lead back to a clamped month end
+        back: Node = nodes.column(self.ticks.column, readings)
         for span in reversed(self.offsets):
-            back = add_span(back, span, -1)
+            back = self.ticks.add(back, span, -1)
         on = nodes.equals(nodes.column(daily.day, daily.name), back)
         times = [nodes.column(key, readings) for key in layout.time_keys]
         dims = [nodes.column(key, daily.name) for key in layout.dim_keys]
-        order = nodes.column("day", readings)
+        order = nodes.column(self.ticks.column, readings)
         value = nodes.column("value", daily.name)
         sample = nodes.column("sample", daily.name)
         if self.period_agg == "average":
@@ -155,8 +160,8 @@ class DayShiftStage(ValueStage):
 class StartStage(ValueStage):
     """The daily value on the first day of the ``grain`` in which each period begins."""
 
-    def __init__(self, context: Context, name: str, daily: DailyRelation, grain: str) -> None:
-        super().__init__(context, name, f"at_start_of_{grain}")
+    def __init__(self, context: Context, name: str, daily: DailyRelation, ticks: Ticks, grain: str) -> None:
+        super().__init__(context, name, f"at_start_of_{grain}", ticks)
         self.daily = daily
         self.grain = grain
 
@@ -168,13 +173,13 @@ class StartStage(ValueStage):
         readings = f"{self.base}_readings"
         first, last = extreme(exp.Min, daily.day, daily.name), extreme(exp.Max, daily.day, daily.name)
         grains = layout.standard if isinstance(layout, Frame) else tuple(k.grain for k in layout.times)
-        starts = [period_start_of(first.copy, g, calendar) for g in grains if not calendar.week_pattern]
+        starts = [self.ticks.start_of(first.copy, g) for g in grains if not calendar.week_pattern]
         if starts:
             first = exp.Least(ignore_nulls=True, this=first, expressions=starts)
-        last = nodes.AddMonths(this=last, months=nodes.number(_months_of(self.grain)))
+        last = self.ticks.add(last, Span(1, Grain(self.grain)))
         times = [nodes.column(key, readings) for key in layout.time_keys]
         dims = [nodes.column(key, daily.name) for key in layout.dim_keys]
-        begin = period_start_of(lambda: nodes.column("first_day", readings), self.grain, calendar)
+        begin = self.ticks.start_of(lambda: nodes.column("first_day", readings), self.grain)
         on = nodes.equals(nodes.column(daily.day, daily.name), begin)
         query = nodes.select(
             [
@@ -204,7 +209,7 @@ class StartStage(ValueStage):
             ]
             return nodes.select(columns, nodes.subquery(inner, "periods"))
         times = [nodes.column(key) for key in layout.time_keys]
-        first = nodes.aliased(exp.Min(this=nodes.column("day")), "first_day")
+        first = nodes.aliased(exp.Min(this=nodes.column(self.ticks.column)), "first_day")
         return nodes.select(
             [*times, first], nodes.subquery(self.readings(), "days"), group=[time.copy() for time in times]
         )
@@ -223,7 +228,8 @@ class CarryStage(ValueStage):
         sample: Build,
         policy: str,
     ) -> None:
-        super().__init__(context, name, "filled")
+        clock = context.layout.clock if isinstance(context.layout, Query) else None
+        super().__init__(context, name, "filled", Ticks(context.calendar, clock))
         self.relation = relation
         self.inner_value, self.present, self.sample = value, present, sample
         self.policy = policy
@@ -245,9 +251,9 @@ class CarryStage(ValueStage):
             ),
         ]
         found = [Cte(known, nodes.select(columns, nodes.table(self.relation), where=self.present()))]
-        time = "period_start" if isinstance(layout, Frame) else layout.time_keys[0]
-        first = nodes.cast(extreme(exp.Min, time, known), ColumnType.DATE)
-        last = nodes.cast(extreme(exp.Max, time, known), ColumnType.DATE)
+        time = "period_start" if isinstance(layout, Frame) else self._finest(layout)
+        first = nodes.cast(extreme(exp.Min, time, known), self.ticks.type)
+        last = nodes.cast(extreme(exp.Max, time, known), self.ticks.type)
         found.append(self.spine(first, last, from_the_start=self.policy == Missing.CARRY_FORWARD))
         found.append(Cte(periods, self._periods()))
         if layout.dim_keys:
@@ -257,11 +263,16 @@ class CarryStage(ValueStage):
         found.append(Cte(self.base, self._filled(grid)))
         return found
 
+    def _finest(self, layout: Query) -> str:
+        """The time key that says most exactly where the known values begin and end."""
+        keys = [key for key in layout.times if key.part is None]
+        return min(keys, key=lambda key: Grain(key.grain).rank).name
+
     def _periods(self) -> exp.Query:
         """Every period once, with its first day to order by."""
         layout = self.context.layout
         times = [nodes.column(key) for key in layout.time_keys]
-        first = nodes.aliased(exp.Min(this=nodes.column("day")), "first_day")
+        first = nodes.aliased(exp.Min(this=nodes.column(self.ticks.column)), "first_day")
         if isinstance(layout, Frame):
             inner = period_readings(layout, f"{self.base}_days")
             first = nodes.aliased(exp.Min(this=nodes.column("period_start")), "first_day")
@@ -324,7 +335,3 @@ class CarryStage(ValueStage):
 def reaching_back(range_: Range) -> Range:
     """The range with an open start: earlier days are read, not shown."""
     return Range(None, range_.end, range_.as_of)
-
-
-def _months_of(grain: str) -> int:
-    return {"month": 1, "quarter": 3, "year": 12}.get(grain, 1)

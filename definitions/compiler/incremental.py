@@ -7,6 +7,7 @@ Source: dictionary rules, 'Incremental'.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -318,6 +319,8 @@ class _Changes:
 
 
 def _later(days: Days, span: Span) -> Days:
+    if span.unit.is_clock:  # a span below the day reaches into the next day at most, per day of its length
+        span = Span(math.ceil(span.days), Grain.DAY)
     first = days.first if days.first == OPEN_START else add_span(days.first, span) - _CLAMP
     last = days.last if days.last == OPEN_END else add_span(days.last, span) + _CLAMP
     return Days(first, last)
@@ -330,7 +333,7 @@ def _moved(days: Days, first: int, last: int) -> Days:
 
 
 def _end_of(day: date, grain: str, calendar: Calendar) -> date:
-    if day == OPEN_END:
+    if day == OPEN_END or Grain(grain).is_clock:
         return day
     return period_end(calendar, grain, period_start(calendar, Grain(grain), day)) - timedelta(days=1)
 

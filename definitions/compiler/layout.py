@@ -95,7 +95,7 @@ class Query:
     @property
     def clock(self) -> Grain | None:
         """The finest grain shorter than a day that is asked for; then rows are placed by it and not by their day."""
-        grains = [Grain(key.grain) for key in self.times if key.part is None and key.grain in set(Grain)]
+        grains = [Grain(key.grain) for key in self.times if key.grain in set(Grain)]
         return next((grain for grain in sorted(grains, key=lambda grain: grain.rank) if grain.is_clock), None)
 
 
@@ -233,8 +233,8 @@ def in_days(column: Node, first: date | None, last: date | None) -> Node | None:
 # ── readings: the days at which states are read ─────────────────────────────────────────────────────────────
 
 
-def day_grains(layout: Frame, days: str) -> exp.Query:
-    """(day, grain, period_start): every day of the spine ``days`` with each period that it is in."""
+def day_grains(layout: Frame, days: str, tick: str = "day") -> exp.Query:
+    """(tick, grain, period_start): every tick of the spine ``days`` with each period that it is in."""
     calendar = layout.calendar
 
     def day() -> Node:
@@ -243,7 +243,7 @@ def day_grains(layout: Frame, days: str) -> exp.Query:
     parts: list[exp.Query] = []
     for grain in layout.standard:
         columns = [
-            nodes.aliased(day(), "day"),
+            nodes.aliased(nodes.column(tick, days), tick),
             nodes.aliased(nodes.text(grain), "grain"),
             nodes.aliased(period_start_of(day, grain, calendar), "period_start"),
         ]
@@ -254,7 +254,7 @@ def day_grains(layout: Frame, days: str) -> exp.Query:
         after = nodes.column("days_after", "offsets")
         start = nodes.AddDays(this=add_days(day(), 1 - length), days=after)
         columns = [
-            nodes.aliased(day(), "day"),
+            nodes.aliased(nodes.column(tick, days), tick),
             nodes.aliased(nodes.text(grain), "grain"),
             nodes.aliased(start, "period_start"),
         ]

@@ -88,6 +88,12 @@ class DaySeries(exp.Expression, exp.Func):
     arg_types = {"start": True, "end": True, "alias": True}  # noqa: RUF012
 
 
+class TickSeries(exp.Expression, exp.Func):
+    """A FROM item of one column ``moment`` with every second, minute or hour of an inclusive range."""
+
+    arg_types = {"start": True, "end": True, "unit": True, "alias": True}  # noqa: RUF012
+
+
 SQL_TYPES: dict[ColumnType, str] = {
     ColumnType.STRING: "VARCHAR",
     ColumnType.INTEGER: "BIGINT",
@@ -303,7 +309,7 @@ def select(
 
 
 def join(target: Node, on: Node | None, kind: str = "LEFT") -> exp.Join:
-    """A join; ``kind`` is LEFT, INNER or CROSS."""
+    """A join; ``kind`` is LEFT, FULL, INNER or CROSS."""
     if kind == "CROSS":
         return exp.Join(this=target, kind="CROSS")
     if kind == "INNER":

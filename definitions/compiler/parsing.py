@@ -126,6 +126,20 @@ def _error_offset(error: SqlglotError) -> int:
     return max(int(column) - 1, 0) if column else 0
 
 
+def name_parts(node: Node) -> tuple[str, ...]:
+    """The parts of a dotted name, however many; RefusedError where one of them is no name."""
+    if isinstance(node, exp.Dot) and isinstance(node.this, exp.Dot | exp.Column):
+        parts = [node.expression]
+        head = name_parts(node.this)
+    elif isinstance(node, exp.Column):
+        parts, head = list(node.parts), ()
+    else:
+        raise RefusedError("NOT_ALLOWED", "only names can be dotted", node)
+    if not all(isinstance(part, exp.Identifier) for part in parts):
+        raise RefusedError("NOT_ALLOWED", "only names can be dotted", node)
+    return (*head, *(identifier_of(part) for part in parts))
+
+
 def identifier_of(node: Node) -> str:
     name = str(node.this)
     return name if node.args.get("quoted") else name.lower()

@@ -33,6 +33,7 @@ from definitions.compiler.scopes import MetricNeed
 from definitions.compiler.snapshots import SnapshotStage
 from definitions.compiler.spans import Holding, SpanStage
 from definitions.compiler.stages import RowStage
+from definitions.compiler.ticks import Ticks
 from definitions.compiler.values import (
     Asked,
     Value,
@@ -136,9 +137,17 @@ class Planner:
             case Conversion():
                 return self._conversion(metric, metric.formula, asked)
             case Retention():
+                self._only_by_days(metric)
                 return self._retention(metric, metric.formula, asked)
             case Composite():
                 return self._composite(metric, metric.formula, asked)
+
+    def _only_by_days(self, metric: Metric) -> None:
+        """Some formulas are about days, and mean nothing below."""
+        layout = self.context.layout
+        if isinstance(layout, Query) and layout.clock is not None:
+            message = f"{metric.name!r} is counted by days and cannot be read by the {layout.clock}"
+            raise CompileError([Problem("TOO_FINE", message, metric.location, layout.clock, (metric.name,))])
 
     def _of_leaf(self, leaf: Leaf) -> Value:
         return Value(
@@ -258,9 +267,6 @@ class Planner:
             return self._of_leaf(self._measure(measure, asked, metric.name, (metric.name, "input")))
         if asked.offsets:
             return self._day_shifted(metric, asked)
-        if isinstance(layout, Query) and layout.clock is not None:
-            message = f"{metric.name!r} runs by days and cannot be read by the {layout.clock}"
-            raise CompileError([Problem("TOO_FINE", message, metric.location, layout.clock, (metric.name,))])
         resolved, conditions = self._resolve(measure, asked, (metric.name, "input"))
         source = self._source(measure.source)
         kind = "window" if formula.window else "to_date" if formula.grain_to_date else "ever"
@@ -295,6 +301,7 @@ class Planner:
                 spans = SpanStage(self.context, source, holding, None, metric.name)
                 self.stages[key] = spans
             return spans.add(resolved, conditions, metric.name, asked.segments)
+        self._only_by_days(metric)
         filters = tuple(item.sql for item in conditions)
         key = (
             "snapshots",
@@ -426,8 +433,9 @@ class Planner:
         key = ("shift", metric.name, asked.key)
         stage = self.stages.get(key)
         if not isinstance(stage, DayShiftStage):
-            inner = self._by_day(metric, replace(asked, offsets=()))
-            stage = DayShiftStage(self.context, metric.name, inner, asked.offsets, _period_agg(metric))
+            ticks = self._ticks(metric, *(span.unit for span in asked.offsets))
+            inner = self._by_tick(metric, replace(asked, offsets=()), ticks)
+            stage = DayShiftStage(self.context, metric.name, inner, ticks, asked.offsets, _period_agg(metric))
             self.stages[key] = stage
         return value_of(stage.reading)
 
@@ -441,18 +449,28 @@ class Planner:
         key = ("start", metric.name, grain, asked.key)
         stage = self.stages.get(key)
         if not isinstance(stage, StartStage):
-            stage = StartStage(self.context, metric.name, self._by_day(metric, asked), grain)
+            ticks = self._ticks(metric, grain)
+            stage = StartStage(self.context, metric.name, self._by_tick(metric, asked, ticks), ticks, grain)
             self.stages[key] = stage
         return value_of(stage.reading)
 
-    def _by_day(self, metric: Metric, asked: Asked) -> DailyRelation:
-        """The metric by day and group, as a relation of its own: planned over a daily layout."""
+    def _ticks(self, metric: Metric, *grains: str) -> Ticks:
+        """Steps fine enough for what is asked and for these grains; the KPI frame goes down to the day."""
+        layout = self.context.layout
+        ticks = Ticks.finest(layout.calendar, layout.clock if isinstance(layout, Query) else None, *grains)
+        if isinstance(layout, Frame) and ticks.clock is not None:
+            message = f"{metric.name!r} is shifted by the {ticks.clock} and cannot be published by the day"
+            raise CompileError([Problem("TOO_FINE", message, metric.location, ticks.clock, (metric.name,))])
+        return ticks
+
+    def _by_tick(self, metric: Metric, asked: Asked, ticks: Ticks) -> DailyRelation:
+        """The metric by day (or finer) and group, as a relation of its own: planned over a daily layout."""
         layout = self.context.layout
         daily: Layout
         if isinstance(layout, Frame):
             daily = Frame(layout.calendar, (Grain.DAY,), reaching_back(layout.range))
         else:
-            times = (TimeKey(DAY_READ, Grain.DAY),)
+            times = (TimeKey(DAY_READ, ticks.clock or Grain.DAY),)
             daily = Query(layout.calendar, times, layout.dims, reaching_back(layout.range))
         planner = Planner.over(self.resolver, daily, self.context.where)
         planner.context.taken = self.context.taken

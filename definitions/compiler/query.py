@@ -9,7 +9,7 @@ Also without time, and dimensions only. Source: dictionary rules, 'What the numb
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -21,10 +21,12 @@ from definitions.compiler.calendar_sql import FISCAL_MONTHS, fiscal_months
 from definitions.compiler.expressions import translate
 from definitions.compiler.layout import Query, Range, TimeKey, dim_alias, grouped, output_days
 from definitions.compiler.nodes import Node
-from definitions.compiler.parsing import RefusedError, parse
+from definitions.compiler.parsing import RefusedError, name_parts, parse
 from definitions.compiler.plan import Planner
 from definitions.compiler.render import render
 from definitions.compiler.rows import Cte, RowSource, Scan
+from definitions.compiler.scopes import PARTS, part_of
+from definitions.compiler.ticks import Ticks
 from definitions.compiler.times import query_times
 from definitions.compiler.values import Asked, Value, full_join
 from definitions.errors import CompileError, Problem, QueryError, listing, nearest
@@ -33,9 +35,16 @@ from definitions.model import Calendar, Catalogue, ColumnType, Expression, Grain
 if TYPE_CHECKING:
     import pyarrow as pa
 
-from definitions.compiler.time_conditions import METRIC_TIME, TimeScope, clock_bounds, conjuncts, day_of
+from definitions.compiler.time_conditions import (
+    METRIC_TIME,
+    TimeScope,
+    clock_bounds,
+    conjuncts,
+    day_of,
+    own_times,
+)
 
-_PARTS = ("year", "quarter", "month", "week", "day", "dow", "doy", "hour", "minute")
+_CLOCK = ("hour", "minute")
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,8 @@ class _Question:
         self.metrics = tuple(dict.fromkeys(metrics))
         self._check_metrics()
         self.calendar = self._calendar()
-        keys = [*([f"{METRIC_TIME}.{grain}"] if grain else []), *(item.replace("__", ".") for item in by)]
+        self.own_times = own_times(compiler.resolver, self.metrics)
+        keys = [*([f"{METRIC_TIME}.{grain}"] if grain else []), *(self._spelled(item) for item in by)]
         self.times, self.dims = self._split(keys)
         self.where, self.whens = self._conditions(where)
         self.bounds = (start, end)
@@ -138,35 +148,45 @@ class _Question:
             raise QueryError([Problem("MIXED_CALENDARS", message, hint="Query them one by one.")])
         return self.catalogue.calendars[names.pop() if names else "company"]
 
+    def _spelled(self, name: str) -> str:
+        """A dimension's name with dots over joins; ``a__b`` is ``a.b`` unless something is called just that."""
+        known = any(
+            name in source.dimensions or name in source.columns for source in self.catalogue.sources.values()
+        )
+        return name if known else name.replace("__", ".")
+
     def _split(self, keys: Iterable[str]) -> tuple[tuple[TimeKey, ...], tuple[str, ...]]:
-        times: list[tuple[str, str | None]] = []
+        """(times, dimensions). The metrics' own time column is their time, whatever it is called."""
+        times: list[tuple[str, str, str | None]] = []
         dims: list[str] = []
         for key in dict.fromkeys(keys):
             head, _, rest = key.partition(".")
-            if head != METRIC_TIME:
-                dims.append(key)
-                continue
-            rest = rest.removeprefix("extract_").removeprefix("extract.")
-            grain = rest or Grain.DAY
-            explicit_part = "extract" in key
-            if grain in set(Grain) and not explicit_part:
-                times.append((str(grain), None))
-            elif grain in _PARTS:
-                times.append((str(Grain.DAY), str(grain)))
+            if head == METRIC_TIME:
+                times.append((METRIC_TIME, *self._grain(rest)))
+            elif head in self.own_times and (not rest or rest in set(Grain) or part_of(rest)):
+                times.append((dim_alias(key), *self._grain(rest)))
             else:
-                valid = [*map(str, Grain), *_PARTS]
-                message = f"{grain!r} is no grain of {METRIC_TIME}"
-                problem = Problem("UNKNOWN_GRAIN", message, text=grain, suggestion=nearest(grain, valid))
-                raise QueryError([problem])
+                dims.append(key)
+        times = list(dict.fromkeys(times))
+        plain = sum(name == METRIC_TIME for name, _, _ in times) == 1
         named = []
-        for grain, part in dict.fromkeys(times):
-            name = (
-                METRIC_TIME
-                if len(times) == 1 and part is None
-                else f"{METRIC_TIME}__{f'extract_{part}' if part else grain}"
-            )
+        for name, grain, part in times:
+            if name == METRIC_TIME and (part is not None or not plain):
+                name = f"{METRIC_TIME}__{f'extract_{part}' if part else grain}"
             named.append(TimeKey(name, grain, part))
         return tuple(named), tuple(dims)
+
+    def _grain(self, name: str) -> tuple[str, str | None]:
+        """(grain, part) that a time is asked for by."""
+        name = name.replace("extract.", "extract_") or str(Grain.DAY)
+        part = part_of(name)
+        if part is not None:
+            return str(Grain(part) if part in _CLOCK else Grain.DAY), part
+        if name in set(Grain):
+            return name, None
+        valid = [*map(str, Grain), *PARTS]
+        message = f"{name!r} is no grain of {METRIC_TIME}"
+        raise QueryError([Problem("UNKNOWN_GRAIN", message, text=name, suggestion=nearest(name, valid))])
 
     def _conditions(
         self, where: str | Sequence[str] | None
@@ -183,8 +203,10 @@ class _Question:
                     [refused.problem(Expression(text, Location("where", 1, 1)), ("where",))]
                 ) from refused
             for part in parts:
-                names = {column.parts[0].name.lower() for column in part.find_all(exp.Column)}
+                columns = [name_parts(column) for column in part.find_all(exp.Column)]
+                names = {parts[0] for parts in columns}
                 timed = any(name == METRIC_TIME or name.startswith(f"{METRIC_TIME}__") for name in names)
+                timed = timed or bool(columns and all(self._is_own_day(parts) for parts in columns))
                 own = part.sql(dialect="duckdb")
                 if not timed:
                     on_dims.append(Expression(own, Location("where", 1, 1)))
@@ -195,6 +217,17 @@ class _Question:
                     hint = "Join separate conditions with AND."
                     raise QueryError([Problem("MIXED_CONDITION", message, text=own, hint=hint)])
         return tuple(on_dims), tuple(on_time)
+
+    def _is_own_day(self, parts: tuple[str, ...]) -> bool:
+        """Whether a name is that of the metrics' own time, by the day or coarser."""
+        if len(parts) == 1 and "__" in parts[0]:
+            parts = tuple(parts[0].split("__"))
+        kind = self.own_times.get(parts[0])
+        if len(parts) == 1:
+            return kind is ColumnType.DATE
+        return (
+            kind is not None and len(parts) == 2 and parts[1] in set(Grain) and not Grain(parts[1]).is_clock
+        )
 
     # ── the statement ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -231,8 +264,6 @@ class _Question:
         value = planner.metric(name, Asked())
         if metric.missing is Missing.EMPTY or not any(key.part is None for key in self.times):
             return value
-        if planner.context.layout.clock is not None:  # type: ignore[union-attr]
-            return value
         return planner.filled(name, value, metric.missing)
 
     def _number(self, name: str, value: Value) -> Node:
@@ -248,7 +279,7 @@ class _Question:
     def _when(self, layout: Query) -> Callable[[], Node] | None:
         """Conditions on the metric's own time, over a stage's ``day`` (``moment`` below the day)."""
         clock = layout.clock
-        scope = TimeScope(self.calendar, clock is not None)
+        scope = TimeScope(self.calendar, clock is not None, frozenset(self.own_times))
         try:
             templates = [translate(text, scope, want=ColumnType.BOOLEAN).node for text in self.whens]
         except RefusedError as refused:
@@ -339,9 +370,11 @@ class _Question:
         if self.dims:
             home = self._home()
             rows = RowSource(planner.context, home)
-            table, inner = rows.from_clause(rows.expressions())
+            table, inner = rows.from_clause(rows.expressions(), keep_all=not self.times)
             named = [
-                nodes.aliased(rows.qualified(grouped(resolved), resolved.needs), dim_alias(name))
+                nodes.aliased(
+                    rows.qualified(grouped(replace(resolved, nullable=True)), resolved.needs), dim_alias(name)
+                )
                 for name, resolved in (
                     (n, planner.resolver.dimension(home, n, calendar=self.calendar)) for n in self.dims
                 )
@@ -378,10 +411,8 @@ class _Question:
         if first is None or last is None:
             problem = Problem("NEEDS_RANGE", f"{METRIC_TIME} alone has no end", hint="Give --from and --to.")
             raise QueryError([problem])
-        series = nodes.DaySeries(
-            start=nodes.date_literal(first), end=nodes.date_literal(last), alias=nodes.text("days")
-        )
-        return nodes.select([nodes.aliased(nodes.column("day", "days"), "day")], series)
+        ticks = Ticks(self.calendar, layout.clock)
+        return ticks.spine(ticks.begin(first), ticks.end(last))
 
     def _home(self) -> Source:
         """The source that dimensions are read from when no metric says it: the one that has most of them as its own."""

@@ -116,8 +116,12 @@ def _within_group(gen: Generator, node: exp.Expr) -> str:
 
 def _series(template: str) -> Say:
     def say(gen: Generator, node: exp.Expr) -> str:
+        unit = node.args.get("unit")
         return template.format(
-            start=gen.sql(node, "start"), end=gen.sql(node, "end"), alias=str(node.args["alias"].this)
+            start=gen.sql(node, "start"),
+            end=gen.sql(node, "end"),
+            alias=str(node.args["alias"].this),
+            unit=str(unit.this).upper() if unit is not None else "DAY",
         )
 
     return say
@@ -159,6 +163,9 @@ _DUCKDB: dict[type[exp.Expr], Say] = {
     nodes.DaySeries: _series(
         "(SELECT CAST(UNNEST(GENERATE_SERIES({start}, {end}, INTERVAL 1 DAY)) AS DATE) AS day) AS {alias}"
     ),
+    nodes.TickSeries: _series(
+        "(SELECT UNNEST(GENERATE_SERIES({start}, {end}, INTERVAL 1 {unit})) AS moment) AS {alias}"
+    ),
 }
 
 
@@ -196,6 +203,9 @@ _POSTGRES: dict[type[exp.Expr], Say] = {
         "(SELECT CAST(GENERATE_SERIES(CAST({start} AS TIMESTAMP), CAST({end} AS TIMESTAMP), INTERVAL '1 DAY') AS DATE) "
         "AS day) AS {alias}"
     ),
+    nodes.TickSeries: _series(
+        "(SELECT GENERATE_SERIES({start}, {end}, INTERVAL '1 {unit}') AS moment) AS {alias}"
+    ),
     exp.ArgMax: _pg_arg("DESC"),
     exp.ArgMin: _pg_arg("ASC"),
 }
@@ -228,6 +238,9 @@ _SPARK: dict[type[exp.Expr], Say] = {
     nodes.DatePart: _call("EXTRACT({unit} FROM {this})"),
     nodes.Percentile: _call("PERCENTILE({this}, {fraction})"),
     nodes.DaySeries: _series("(SELECT EXPLODE(SEQUENCE({start}, {end}, INTERVAL 1 DAY)) AS day) AS {alias}"),
+    nodes.TickSeries: _series(
+        "(SELECT EXPLODE(SEQUENCE({start}, {end}, INTERVAL 1 {unit})) AS moment) AS {alias}"
+    ),
 }
 _SNOWFLAKE: dict[type[exp.Expr], Say] = {
     nodes.LocalTime: _call("CONVERT_TIMEZONE('UTC', {zone}, {this})"),
@@ -243,6 +256,10 @@ _SNOWFLAKE: dict[type[exp.Expr], Say] = {
     nodes.DaySeries: _series(
         "(SELECT DATEADD(DAY, VALUE, {start}) AS day FROM TABLE(FLATTEN(ARRAY_GENERATE_RANGE(0, "
         "DATEDIFF(DAY, {start}, {end}) + 1)))) AS {alias}"
+    ),
+    nodes.TickSeries: _series(
+        "(SELECT DATEADD({unit}, VALUE, {start}) AS moment FROM TABLE(FLATTEN(ARRAY_GENERATE_RANGE(0, "
+        "DATEDIFF({unit}, {start}, {end}) + 1)))) AS {alias}"
     ),
 }
 _BIGQUERY: dict[type[exp.Expr], Say] = {
@@ -261,6 +278,10 @@ _BIGQUERY: dict[type[exp.Expr], Say] = {
     nodes.DaySeries: _series(
         "(SELECT day FROM UNNEST(GENERATE_DATE_ARRAY({start}, {end})) AS day) AS {alias}"
     ),
+    nodes.TickSeries: _series(
+        "(SELECT DATETIME_ADD({start}, INTERVAL step {unit}) AS moment FROM UNNEST(GENERATE_ARRAY(0, "
+        "DATETIME_DIFF({end}, {start}, {unit}))) AS step) AS {alias}"
+    ),
 }
 _TRINO: dict[type[exp.Expr], Say] = {
     nodes.LocalTime: _call("CAST(AT_TIMEZONE(WITH_TIMEZONE({this}, 'UTC'), {zone}) AS TIMESTAMP)"),
@@ -274,6 +295,7 @@ _TRINO: dict[type[exp.Expr], Say] = {
     nodes.DatePart: _call("EXTRACT({unit} FROM {this})"),
     nodes.Percentile: _call("APPROX_PERCENTILE({this}, {fraction})"),
     nodes.DaySeries: _series("UNNEST(SEQUENCE({start}, {end}, INTERVAL '1' DAY)) AS {alias} (day)"),
+    nodes.TickSeries: _series("UNNEST(SEQUENCE({start}, {end}, INTERVAL '1' {unit})) AS {alias} (moment)"),
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
-from definitions.compiler import nodes
+from definitions.compiler.calendar_sql import local_day
 from definitions.compiler.expressions import translate
 from definitions.compiler.nodes import Node
 from definitions.compiler.parsing import RefusedError
@@ -66,7 +66,7 @@ class Resolver:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._resolved: dict[tuple[str, str, ColumnType | None, bool], Resolved] = {}
+        self._resolved: dict[tuple[str, str, ColumnType | None, bool, str], Resolved] = {}
         self._measures: dict[int, tuple[Measure, ResolvedMeasure]] = {}
         self._derived: dict[str, tuple[Node, tuple[MetricInput, ...]]] = {}
 
@@ -79,12 +79,14 @@ class Resolver:
         path: tuple[str, ...] = (),
         aggregates: bool = False,
         grouped: frozenset[str] = frozenset(),
+        calendar: Calendar | None = None,
     ) -> Resolved:
-        """One expression over one source's rows (over groups of them when ``aggregates``)."""
-        key = (source.name, expression.text, want, aggregates)
+        """One expression over one source's rows (over groups of them when ``aggregates``). With a calendar, times
+        can be cut in it (``created_at.month``)."""
+        key = (source.name, expression.text, want, aggregates, calendar.name if calendar else "")
         found = self._resolved.get(key)
         if found is None:
-            scope = SourceScope(self, source, aggregates, grouped)
+            scope = SourceScope(self, source, aggregates, grouped, calendar)
             try:
                 typed = translate(expression.text, scope, want=want)
             except RefusedError as refused:
@@ -114,17 +116,16 @@ class Resolver:
     ) -> Resolved:
         """A dimension (or column) of a source by name; dotted names lead over joins.
 
-        With a calendar, a time can be cut to a grain (``created_at.month``), and an instant is cut to
-        its day.
+        With a calendar, a time can be cut to a grain (``created_at.month``) or asked for a part
+        (``created_at.dow``), and an instant is cut to its day.
         """
-        head, _, last = name.rpartition(".")
-        if calendar is not None and head and last in set(Grain):
-            whole = self.expression(source, Expression(head, location or source.location), path=(*path, head))
-            if whole.type is not None and whole.type.is_time:
-                return cut(whole, Grain(last), calendar)
-        found = self.expression(source, Expression(name, location or source.location), path=(*path, name))
-        if calendar is not None and found.type is ColumnType.TIMESTAMP:
-            return cut(found, Grain.DAY, calendar)
+        at = location or source.location
+        found = self.expression(source, Expression(name, at), path=(*path, name), calendar=calendar)
+        if calendar is not None and found.type is ColumnType.TIMESTAMP and not _is_cut(name):
+            day = local_day(found.node.copy(), found.type, calendar)
+            return replace(
+                found, node=day, type=ColumnType.DATE, sql=f"{found.sql} by day of {calendar.name}"
+            )
         return found
 
     def has_dimension(self, source: Source, name: str, calendar: Calendar | None = None) -> bool:
@@ -211,17 +212,6 @@ class Resolver:
                 yield trail, operand
 
 
-def cut(resolved: Resolved, grain: Grain, calendar: Calendar) -> Resolved:
-    """A time cut to the start of its period (its second, minute or hour) in a calendar."""
-    from definitions.compiler.calendar_sql import local_day, local_time, period_start_of
-
-    kind = resolved.type or ColumnType.DATE
-    if grain.is_clock:
-        moment = nodes.cast(local_time(resolved.node.copy(), kind, calendar), ColumnType.TIMESTAMP)
-        node: Node = nodes.TruncTime(this=moment, unit=nodes.text(grain))
-        type_ = ColumnType.TIMESTAMP
-    else:
-        node = period_start_of(lambda: local_day(resolved.node.copy(), kind, calendar), grain, calendar)
-        type_ = ColumnType.DATE
-    sql = f"{resolved.sql} by {grain} of {calendar.name}"
-    return replace(resolved, node=node, type=type_, sql=sql)
+def _is_cut(name: str) -> bool:
+    """Whether a dotted name ends in a grain of the clock, so that its value stays an instant."""
+    return name.rpartition(".")[2] in set(Grain)

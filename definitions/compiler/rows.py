@@ -20,6 +20,7 @@ from definitions.compiler.layout import (
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, Resolver
 from definitions.compiler.scopes import MetricNeed, Need
+from definitions.errors import CompileError, Problem
 from definitions.model import Calendar, ColumnType, Expression, Source
 
 
@@ -107,11 +108,15 @@ class RowSource:
     def conditions(self) -> list[Resolved]:
         """The source's own filter, and the query's."""
         resolver, source = self.context.resolver, self.source
-        filters = [source.filter] if source.filter is not None else []
-        return [
-            resolver.expression(source, condition, want=ColumnType.BOOLEAN, path=("where",))
-            for condition in (*filters, *self.context.where)
+        own = [source.filter] if source.filter is not None else []
+        found = [resolver.expression(source, item, want=ColumnType.BOOLEAN, path=("filter",)) for item in own]
+        found += [
+            resolver.expression(
+                source, item, want=ColumnType.BOOLEAN, path=("where",), calendar=self.context.calendar
+            )
+            for item in self.context.where
         ]
+        return found
 
     def need(self, need: Need) -> Node:
         """A needed column, qualified by the table it comes from."""
@@ -131,20 +136,22 @@ class RowSource:
         """The conditions on rows, with real tables."""
         return nodes.all_of(self.qualified(item.node.copy(), item.needs) for item in self.conditions())
 
-    def from_clause(self, expressions: Iterable[Resolved]) -> tuple[Node, list[exp.Join]]:
-        """(table, joins) that make ``expressions`` reachable."""
+    def from_clause(
+        self, expressions: Iterable[Resolved], *, keep_all: bool = False
+    ) -> tuple[Node, list[exp.Join]]:
+        """(table, joins) that make ``expressions`` reachable; ``keep_all`` keeps partners that no row has, too."""
         paths: set[tuple[str, ...]] = set()
         metrics: set[MetricNeed] = set()
         for resolved in expressions:
             metrics |= resolved.metrics
             for need in resolved.needs:
                 paths.update(need.path[: i + 1] for i in range(len(need.path)))
-        joins = [self._join(path) for path in sorted(paths, key=lambda path: (len(path), path))]
+        joins = [self._join(path, keep_all) for path in sorted(paths, key=lambda path: (len(path), path))]
         joins += [self._metric_join(need) for need in sorted(metrics)]
         table = self.source.table or self.source.name
         return nodes.table(table, self.source.name), joins
 
-    def _join(self, path: tuple[str, ...]) -> exp.Join:
+    def _join(self, path: tuple[str, ...], keep_all: bool = False) -> exp.Join:
         sources = self.context.resolver.catalogue.sources
         here = self.source
         for name in path[:-1]:
@@ -155,9 +162,23 @@ class RowSource:
         conditions: list[Node | None] = [
             nodes.equals(nodes.column(there, right), nodes.column(column, left)) for column, there in join.on
         ]
-        if target.validity is not None and here.time is not None:
-            conditions.append(valid_at(nodes.column(here.time, left), target, right))
-        return nodes.join(nodes.table(target.table or target.name, right), nodes.all_of(conditions))
+        if target.validity is not None:
+            conditions.append(valid_at(self._own_time(target, path), target, right))
+        side = "FULL" if keep_all and target.validity is None else "LEFT"
+        return nodes.join(nodes.table(target.table or target.name, right), nodes.all_of(conditions), side)
+
+    def _own_time(self, target: Source, path: tuple[str, ...]) -> Node:
+        """The time of the rows themselves, by which one interval of ``target`` is picked, over however many joins."""
+        if self.source.time is None:
+            message = (
+                f"{target.name!r} has validity ranges and {self.source.name!r} has no time to pick one by"
+            )
+            hint = f"Give {self.source.name!r} a 'time:', or leave out what is reached over {'.'.join(path)}."
+            where = (self.source.name, *path)
+            raise CompileError(
+                [Problem("JOIN_FANS_OUT", message, self.source.location, path[-1], where, hint=hint)]
+            )
+        return nodes.column(self.source.time, self.source.name)
 
     def _metric_join(self, need: MetricNeed) -> exp.Join:
         if self.context.per_entity is None:

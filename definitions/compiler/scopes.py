@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from definitions.compiler import nodes
+from definitions.compiler.calendar_sql import local_day, local_time, period_start_of, uses_pattern
 from definitions.compiler.expressions import translate
 from definitions.compiler.typed import Typed
 from definitions.model import (
+    Calendar,
     ColumnType,
+    Grain,
     Source,
 )
 
@@ -59,11 +62,20 @@ class SourceScope:
     source: Source
     aggregates: bool = False
     grouped: frozenset[str] = frozenset()
+    calendar: Calendar | None = None
     needs: set[Need] = field(default_factory=set)
     metrics: set[MetricNeed] = field(default_factory=set)
 
     def column(self, parts: tuple[str, ...]) -> Typed | None:
-        return self._find(self.source, parts, ())
+        found = self._find(self.source, parts, ())
+        if found is None and len(parts) == 1 and "__" in parts[0]:
+            parts = tuple(parts[0].split("__"))
+            found = self._find(self.source, parts, ())
+        if found is None and self.calendar is not None and len(parts) > 1:
+            whole = self._find(self.source, parts[:-1], ())
+            if whole is not None and whole.type is not None and whole.type.is_time:
+                return cut(whole, parts[-1], self.calendar)
+        return found
 
     def _find(self, source: Source, parts: tuple[str, ...], path: tuple[str, ...]) -> Typed | None:
         name = parts[0]
@@ -143,3 +155,36 @@ class InputScope:
 
     def metric(self, name: str, by: tuple[str, ...]) -> Typed | None:
         return None
+
+
+PARTS = ("year", "quarter", "month", "week", "day", "dow", "doy", "hour", "minute")
+"""Parts of a time that can be asked for (``extract_month``; ``dow`` and ``doy`` also by themselves)."""
+
+
+def part_of(name: str) -> str | None:
+    """The part that a name asks for; None where it asks for none, or for a grain (``month``)."""
+    bare = name.removeprefix("extract_")
+    if bare in PARTS and (bare != name or bare not in set(Grain)):
+        return bare
+    return None
+
+
+def cut(whole: Typed, to: str, calendar: Calendar) -> Typed | None:
+    """A time cut to the start of its period (its second, minute or hour) in a calendar, or one part of it.
+
+    None where ``to`` is neither a grain nor a part, or is one of weeks that only a table of fiscal months knows.
+    """
+    kind = whole.type or ColumnType.DATE
+    part = part_of(to)
+    if part in ("hour", "minute") or (part is None and to in set(Grain) and Grain(to).is_clock):
+        moment = nodes.cast(local_time(whole.node.copy(), kind, calendar), ColumnType.TIMESTAMP)
+        if part is not None:
+            return Typed(nodes.DatePart(this=moment, unit=nodes.text(part)), ColumnType.INTEGER)
+        return Typed(nodes.TruncTime(this=moment, unit=nodes.text(to)), ColumnType.TIMESTAMP)
+    if part is not None:
+        day = local_day(whole.node.copy(), kind, calendar)
+        return Typed(nodes.DatePart(this=day, unit=nodes.text(part)), ColumnType.INTEGER)
+    if to not in set(Grain) or uses_pattern(calendar, to):
+        return None
+    start = period_start_of(lambda: local_day(whole.node.copy(), kind, calendar), to, calendar)
+    return Typed(start, ColumnType.DATE)

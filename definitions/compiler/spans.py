@@ -17,12 +17,8 @@ from sqlglot import exp
 
 from definitions.compiler import nodes
 from definitions.compiler.calendar_sql import (
-    add_span,
     fiscal_join,
-    local_day,
-    to_date_expiry,
     uses_pattern,
-    window_expiry,
 )
 from definitions.compiler.columns import Columns, Leaf, Role, Spec, add_measure, aggregate, exact_number
 from definitions.compiler.layout import (
@@ -40,6 +36,7 @@ from definitions.compiler.layout import (
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.rows import Context, Cte, RowSource, Scan, needed_columns
+from definitions.compiler.ticks import Ticks
 from definitions.compiler.times import query_times
 from definitions.model import ColumnType, Source, Span
 
@@ -80,6 +77,15 @@ class SpanStage:
         self.distinct: dict[tuple[Resolved, tuple[Resolved, ...]], str] = {}
         self.metrics: set[str] = set()
         self.role = Role(holding.time)
+        clock = context.layout.clock if isinstance(context.layout, Query) else None
+        self.ticks = Ticks.finest(
+            context.calendar,
+            clock,
+            holding.window.unit if holding.window else None,
+            holding.to_date,
+            *(span.unit for span in holding.offsets),
+        )
+        self.tick = self.ticks.column
         self.values: dict[str, tuple[Leaf, str]] = {}
 
     @property
@@ -188,12 +194,12 @@ class SpanStage:
         table, joins = rows.from_clause(rows.expressions(used))
         begin, end, sane = self._interval()
         if self.holding.to_date is not None and uses_pattern(self.context.calendar, self.holding.to_date):
-            joins.append(fiscal_join(begin.copy()))
+            joins.append(fiscal_join(self.ticks.day(begin.copy())))
         columns = [nodes.aliased(begin, "from_day"), nodes.aliased(end, "until_day")]
         columns += rows.dim_nodes() + needed_columns(rows, used) + rows.metric_columns(used)
         _, last = output_days(self.context.layout)
         limit = (
-            exp.LTE(this=begin.copy(), expression=nodes.date_literal(last))
+            exp.LTE(this=self.ticks.day(begin.copy()), expression=nodes.date_literal(last))
             if last
             else nodes.not_null(begin.copy())
         )
@@ -201,32 +207,30 @@ class SpanStage:
         return nodes.select(columns, table, joins=joins, where=where)
 
     def _interval(self) -> tuple[Node, Node, Node | None]:
-        """(first day, first day after, condition that the interval is one)."""
-        holding, source, calendar = self.holding, self.source, self.context.calendar
+        """(first tick, first tick after, condition that the interval is one)."""
+        holding, source, ticks = self.holding, self.source, self.ticks
         if holding.kind == "validity" and source.validity is not None:
             start, end = source.validity.start, source.validity.end
-            begin = local_day(nodes.column(start, source.name), source.columns[start].type, calendar)
-            until = local_day(nodes.column(end, source.name), source.columns[end].type, calendar)
+            begin = ticks.of(nodes.column(start, source.name), source.columns[start].type)
+            until = ticks.of(nodes.column(end, source.name), source.columns[end].type)
             later = exp.GT(this=nodes.column(end, source.name), expression=nodes.column(start, source.name))
             sane = exp.Paren(
                 this=exp.Or(this=nodes.is_null(nodes.column(end, source.name)), expression=later)
             )
             for span in holding.offsets:
-                begin, until = add_span(begin, span), add_span(until, span)
+                begin, until = ticks.add(begin, span), ticks.add(until, span)
             return begin, until, sane
 
-        def day() -> Node:
-            return local_day(
-                nodes.column(holding.time, source.name), source.columns[holding.time].type, calendar
-            )
+        def tick() -> Node:
+            return ticks.of(nodes.column(holding.time, source.name), source.columns[holding.time].type)
 
         if holding.window is not None:
-            until = window_expiry(day, holding.window)
+            until = ticks.window_expiry(tick, holding.window)
         elif holding.to_date is not None:
-            until = to_date_expiry(day, holding.to_date, calendar)
+            until = ticks.to_date_expiry(tick, holding.to_date)
         else:
-            until = nodes.cast(nodes.null(), ColumnType.DATE)
-        return day(), until, None
+            until = nodes.cast(nodes.null(), ticks.type)
+        return tick(), until, None
 
     def _edges(self) -> tuple[Node, list[exp.Join]]:
         """Each row twice: where it enters (sign 1) and where it leaves (sign −1)."""
@@ -258,7 +262,7 @@ class SpanStage:
         ]
         groups = [[day.copy(), *columns] for columns in sets]
         return nodes.select(
-            [nodes.aliased(day, "day"), *named, *sums],
+            [nodes.aliased(day, self.tick), *named, *sums],
             nodes.table(f"{self.base}_rows"),
             joins=joins,
             where=nodes.not_null(day.copy()),
@@ -284,7 +288,7 @@ class SpanStage:
         groups = [[day.copy(), entity.copy(), *columns] for columns in sets]
         moves = nodes.select(
             [
-                nodes.aliased(day, "day"),
+                nodes.aliased(day, self.tick),
                 nodes.aliased(entity, "entity"),
                 *named,
                 nodes.aliased(exp.Sum(this=nodes.column("sign", "edge")), "change"),
@@ -296,11 +300,14 @@ class SpanStage:
         )
         partition = [*(nodes.column(key) for key in dims), nodes.column("entity")]
         held = nodes.window(
-            exp.Sum(this=nodes.column("change")), partition, [nodes.ascending(nodes.column("day"))], "running"
+            exp.Sum(this=nodes.column("change")),
+            partition,
+            [nodes.ascending(nodes.column(self.tick))],
+            "running",
         )
         running = nodes.select(
             [
-                nodes.column("day"),
+                nodes.column(self.tick),
                 *(nodes.column(key) for key in dims),
                 nodes.column("change"),
                 nodes.aliased(held, "held"),
@@ -318,7 +325,7 @@ class SpanStage:
             expression=exp.GT(this=before.copy(), expression=zero.copy()),
         )
         change = nodes.case([(enters, nodes.number(1)), (leaves, nodes.number(-1))], nodes.number(0))
-        keys = [nodes.column("day"), *(nodes.column(key) for key in dims)]
+        keys = [nodes.column(self.tick), *(nodes.column(key) for key in dims)]
         changes = nodes.select(
             [*keys, nodes.aliased(exp.Sum(this=change), column)],
             nodes.subquery(running, "held_entities"),
@@ -332,7 +339,7 @@ class SpanStage:
 
     def _steps(self, parts: list[str], dims: tuple[str, ...]) -> exp.Query:
         """The level after each day with a change, and the next such day."""
-        keys = ["day", *dims]
+        keys = [self.tick, *dims]
         sources: list[exp.Query] = []
         names = self._step_columns()
         for index, part in enumerate(parts):
@@ -357,7 +364,7 @@ class SpanStage:
         partition = [nodes.column(key) for key in dims]
 
         def order() -> list[Node]:
-            return [nodes.ascending(nodes.column("day"))]
+            return [nodes.ascending(nodes.column(self.tick))]
 
         levels = [
             nodes.aliased(
@@ -369,7 +376,7 @@ class SpanStage:
             for name in names
         ]
         following = nodes.window(
-            nodes.func("LEAD", nodes.column("day")), [p.copy() for p in partition], order()
+            nodes.func("LEAD", nodes.column(self.tick)), [p.copy() for p in partition], order()
         )
         return nodes.select(
             [*(nodes.column(key) for key in keys), nodes.aliased(following, "next_day"), *levels], source
@@ -381,14 +388,12 @@ class SpanStage:
         first, last = output_days(layout)
         if layout.range.as_of is not None and not self.is_balance:
             last = min(last or layout.range.as_of, layout.range.as_of)
-        begin: Node = nodes.date_literal(first) if first else self._extreme(exp.Min)
-        end: Node = nodes.date_literal(last) if last else self._extreme(exp.Max)
-        series = nodes.DaySeries(start=begin, end=end, alias=nodes.text("days"))
-        day = nodes.column("day", "days")
-        return nodes.select([nodes.aliased(day, "day")], series)
+        begin: Node = self.ticks.begin(first) if first else self._extreme(exp.Min)
+        end: Node = self.ticks.end(last) if last else self._extreme(exp.Max)
+        return self.ticks.spine(begin, end)
 
     def _extreme(self, kind: type[exp.Min] | type[exp.Max]) -> Node:
-        changes = nodes.select([kind(this=nodes.column("day"))], nodes.table(f"{self.base}_changes"))
+        changes = nodes.select([kind(this=nodes.column(self.tick))], nodes.table(f"{self.base}_changes"))
         return exp.Subquery(this=changes)
 
     def _readings(self) -> exp.Query:
@@ -396,15 +401,15 @@ class SpanStage:
         layout = self.context.layout
         days = f"{self.base}_days"
         if isinstance(layout, Frame):
-            return period_readings(layout, days) if self.is_balance else day_grains(layout, days)
+            return period_readings(layout, days) if self.is_balance else day_grains(layout, days, self.tick)
         calendar = self.context.calendar
         times = [nodes.aliased(node, name) for name, node in query_times(layout, calendar)]
         joins = calendar_joins([key.grain for key in layout.times], nodes.column("day"), calendar)
         if not self.is_balance:
             return nodes.select(
-                [nodes.column("day"), *times], nodes.table(days), joins=joins, where=self._when()
+                [nodes.column(self.tick), *times], nodes.table(days), joins=joins, where=self._when()
             )
-        latest = exp.Max(this=nodes.column("day"))
+        latest = exp.Max(this=nodes.column(self.tick))
         group = [node.copy() for _, node in query_times(layout, calendar)]
         columns = [*times, nodes.aliased(latest, "last_day")]
         return nodes.select(columns, nodes.table(days), joins=joins, where=self._when(), group=group)
@@ -415,14 +420,14 @@ class SpanStage:
     def _read(self, dims: tuple[str, ...]) -> exp.Query:
         """The level at each reading: of the step that the day falls on."""
         steps, readings = f"{self.base}_steps", f"{self.base}_readings"
-        at = "last_day" if self.is_balance else "day"
+        at = "last_day" if self.is_balance else self.tick
         time_keys = self.context.layout.time_keys
         columns: list[Node] = [nodes.column(key, readings) for key in time_keys]
         if not self.is_balance:
-            columns.insert(0, nodes.column("day", readings))
+            columns.insert(0, nodes.column(self.tick, readings))
         columns += [nodes.column(key, steps) for key in dims]
         columns += [nodes.column(name, steps) for name in self._step_columns()]
-        begun = exp.GTE(this=nodes.column(at, readings), expression=nodes.column("day", steps))
+        begun = exp.GTE(this=nodes.column(at, readings), expression=nodes.column(self.tick, steps))
         still = exp.Or(
             this=nodes.is_null(nodes.column("next_day", steps)),
             expression=exp.LT(this=nodes.column(at, readings), expression=nodes.column("next_day", steps)),
@@ -435,11 +440,11 @@ class SpanStage:
     def _held(self, dims: tuple[str, ...]) -> exp.Query:
         """Aggregates that cannot be summed: rows joined with every reading they are held at."""
         rows, readings = f"{self.base}_rows", f"{self.base}_readings"
-        at = nodes.column("last_day" if self.is_balance else "day", readings)
+        at = nodes.column("last_day" if self.is_balance else self.tick, readings)
         named, sets = self._grouping()
         times = [nodes.column(key, readings) for key in self.context.layout.time_keys]
         if not self.is_balance:
-            times.insert(0, nodes.column("day", readings))
+            times.insert(0, nodes.column(self.tick, readings))
         begun = exp.LTE(this=nodes.column("from_day", rows), expression=at)
         still = exp.Or(
             this=nodes.is_null(nodes.column("until_day", rows)),
@@ -460,7 +465,7 @@ class SpanStage:
         held = f"{self.base}_held"
         keys = [*self.context.layout.time_keys, *dims]
         if not self.is_balance:
-            keys.insert(0, "day")
+            keys.insert(0, self.tick)
         on = nodes.all_of(
             exp.NullSafeEQ(this=nodes.column(key, held), expression=nodes.column(key, level)) for key in keys
         )
@@ -501,5 +506,5 @@ class SpanStage:
         """The value on the first or last day that has rows."""
         kind = exp.ArgMax if self.period_agg == "last" else exp.ArgMin
         return kind(
-            this=nodes.when(has_rows, value), expression=nodes.when(has_rows.copy(), nodes.column("day"))
+            this=nodes.when(has_rows, value), expression=nodes.when(has_rows.copy(), nodes.column(self.tick))
         )

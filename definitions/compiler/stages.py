@@ -29,6 +29,7 @@ from definitions.compiler.layout import (
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.rows import Context, Cte, RowSource, Scan, needed_columns
+from definitions.compiler.ticks import add_to_moment
 from definitions.compiler.times import query_times
 from definitions.model import ColumnType, Grain, Source, Span
 
@@ -134,6 +135,8 @@ class RowStage:
         return nodes.case(pairs)
 
     def _day(self, role: Role) -> Node:
+        if any(span.unit.is_clock for span in role.offsets):
+            return nodes.cast(self._moment(role), ColumnType.DATE)
         column = self.source.columns[role.time]
         node = local_day(nodes.column(role.time, self.source.name), column.type, self.context.calendar)
         for span in role.offsets:
@@ -143,7 +146,10 @@ class RowStage:
     def _moment(self, role: Role) -> Node:
         column = self.source.columns[role.time]
         node = local_time(nodes.column(role.time, self.source.name), column.type, self.context.calendar)
-        return nodes.cast(node, ColumnType.TIMESTAMP) if column.type is ColumnType.DATE else node
+        node = nodes.cast(node, ColumnType.TIMESTAMP) if column.type is ColumnType.DATE else node
+        for span in role.offsets:
+            node = add_to_moment(node, span)
+        return node
 
     def _bounds(self) -> Node | None:
         """Bounds on the raw time column, wherever one is enough to say them: they let the engine skip data."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from definitions.compiler.typed import Typed
 from definitions.model import Calendar, ColumnType, Grain
 
 if TYPE_CHECKING:
-    pass
+    from definitions.compiler.resolve import Resolver
 
 
 METRIC_TIME = "metric_time"
@@ -34,12 +34,13 @@ class TimeScope:
 
     calendar: Calendar
     by_clock: bool
+    own: frozenset[str] = frozenset()
     aggregates: bool = False
 
     def column(self, parts: tuple[str, ...]) -> Typed | None:
         if len(parts) == 1:
             parts = tuple(parts[0].split("__"))
-        if parts[0] != METRIC_TIME or len(parts) > 2:
+        if (parts[0] != METRIC_TIME and parts[0] not in self.own) or len(parts) > 2:
             return None
         if len(parts) == 1 or parts[1] == Grain.DAY:
             if self.by_clock and len(parts) == 1:
@@ -59,6 +60,24 @@ class TimeScope:
 
     def metric(self, name: str, by: tuple[str, ...]) -> Typed | None:
         return None
+
+
+def own_times(resolver: Resolver, metrics: Sequence[str]) -> dict[str, ColumnType]:
+    """Names of columns (and of dimensions that are just them) that are the own time of every measure of the metrics:
+    to group by one is to group by the metrics' time."""
+    found: dict[str, ColumnType] | None = None
+    for metric in metrics:
+        for trail, measure in resolver.measures_of(metric):
+            if trail[-1] in ("conversion", "activity"):
+                continue
+            source = resolver.catalogue.sources[measure.source]
+            column = measure.time or source.time
+            if column is None or column not in source.columns:
+                return {}
+            names = {d.name for d in source.dimensions.values() if d.via is None and d.expr.text == column}
+            kinds = dict.fromkeys(sorted({*names, column}), source.columns[column].type)
+            found = kinds if found is None else {n: k for n, k in found.items() if kinds.get(n) is k}
+    return found or {}
 
 
 def conjuncts(node: exp.Expr) -> Iterable[exp.Expr]:

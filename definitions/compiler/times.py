@@ -18,7 +18,10 @@ def query_times(layout: Query, calendar: Calendar) -> list[tuple[str, Node]]:
     for key in layout.times:
         node: Node
         if key.part is not None:
-            node = nodes.DatePart(this=nodes.column("day"), unit=nodes.text(key.part))
+            by_clock = Grain(key.grain).is_clock
+            node = nodes.DatePart(
+                this=nodes.column("moment" if by_clock else "day"), unit=nodes.text(key.part)
+            )
         elif key.grain in (Grain.SECOND, Grain.MINUTE, Grain.HOUR):
             node = nodes.TruncTime(this=nodes.column("moment"), unit=nodes.text(key.grain))
         else:

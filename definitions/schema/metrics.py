@@ -59,7 +59,7 @@ from definitions.schema.fields import (
 )
 
 Cadence = Literal["hourly", "daily", "weekly", "monthly", "quarterly", "yearly", "sprint"]
-Grains = Literal["day", "week", "month", "quarter", "year"]
+Grains = Literal["minute", "hour", "day", "week", "month", "quarter", "year"]
 
 
 def _grain(value: Any) -> str:
