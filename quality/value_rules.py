@@ -195,6 +195,7 @@ SET_RULES: tuple[SetRule, ...] = (
           FROM d JOIN v AS p ON p.metric = d.parent
           JOIN v AS c ON c.metric = d.child AND c.grain = p.grain AND c.period_start = p.period_start
           WHERE p.segment_dimension = '' AND c.segment_dimension = '' AND p.value IS NOT NULL
+            AND p.value_state <> 'provisional' -- a running state ends today, its movements at the month's end
           GROUP BY p.metric, p.grain, p.period_start
         )
         WHERE complete AND drivers IS NOT NULL

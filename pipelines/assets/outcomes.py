@@ -39,6 +39,9 @@ def outcome_assets() -> list[dg.AssetsDefinition]:
             metadata={
                 "key_results": scored.key_results,
                 "objectives": scored.objectives,
+                "days_backfilled": scored.backfilled,
+                "signals": scored.signals,
+                "suggestions": scored.suggestions,
                 "bands": dg.MetadataValue.json(scored.bands),
             }
         )

@@ -101,10 +101,11 @@ def score_history(
     weekly and monthly views have no holes. Values are those known now, complete up to each day; check-ins count
     from the day they were about, and of the due days only what was waived is taken over.
     """
+    running = replace(cycle, state="open")  # a day before the close is never final
     book, said = SeriesBook(values, _metrics(cycle)), tuple(check_ins)
     waived = tuple(due for due in dues if due.state is DueState.WAIVED)
     past = (
-        score_cycle(catalogue, cycle, values, day, check_ins=said, dues=waived, book=book, is_past=True)
+        score_cycle(catalogue, running, values, day, check_ins=said, dues=waived, book=book, is_past=True)
         for day in sorted(days)
         if cycle.start <= day <= cycle.end
     )

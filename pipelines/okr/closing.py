@@ -12,7 +12,7 @@ Closing again changes nothing. Source: scoring rules, "Cycle".
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -241,16 +241,7 @@ def _cycle(catalogue: Catalogue, key: str) -> Cycle:
 
 
 def _closed(cycle: Cycle) -> Cycle:
-    return Cycle(
-        cycle.key,
-        cycle.name,
-        cycle.start,
-        cycle.end,
-        "closed",
-        cycle.objectives,
-        cycle.check_in,
-        cycle.location,
-    )
+    return replace(cycle, state="closed")
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────────

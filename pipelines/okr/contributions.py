@@ -53,11 +53,13 @@ def contribution_rows(
     forest = forest_of(catalogue)
     book = SeriesBook(values, {m for node in forest.children_first for m in (node.metric, *node.children)})
     settings = catalogue.settings.scoring
+    # A segment begins with its first row; before it, a metric that counts gaps as zero had nothing there.
+    absent = {name: 0.0 if metric.missing == "zero" else None for name, metric in catalogue.metrics.items()}
     rows: list[ContributionRow] = []
     for node in sorted(forest.children_first, key=lambda node: node.metric):
         for grain in grains:
             for segment in _shared_segments(book, node, grain, catalogue.metrics[node.metric]):
-                rows += _of_series(book, node, grain, segment, as_of, periods, settings)
+                rows += _of_series(book, node, grain, segment, as_of, periods, settings, absent)
     return tuple(rows)
 
 
@@ -114,6 +116,7 @@ def _of_series(
     as_of: date,
     periods: int,
     settings: ScoringSettings,
+    absent: Mapping[str, float | None],
 ) -> list[ContributionRow]:
     parents = [row for row in book.of(node.metric, grain, segment) if row.end <= as_of]
     children = {child: _by_end(book.of(child, grain, segment)) for child in node.children}
@@ -123,10 +126,14 @@ def _of_series(
         before = by_end.get(row.start - timedelta(1))
         if before is None or before.value is None or row.value is None:
             continue
-        pairs = [
-            (_value(children[child], before.end), _value(children[child], row.end)) for child in node.children
-        ]
-        found = decompose(node, (before.value, row.value), pairs, settings)
+        then, now = (
+            [
+                absent[child] if segment and end not in children[child] else _value(children[child], end)
+                for child in node.children
+            ]
+            for end in (before.end, row.end)
+        )
+        found = decompose(node, (before.value, row.value), list(zip(then, now, strict=True)), settings)
         rows += _rows(node.metric, grain, row.start, segment, found)
     return rows
 
@@ -157,6 +164,8 @@ def _rows(
 
 def _shared_segments(book: SeriesBook, node: DriverNode, grain: str, metric: Metric) -> list[Segment]:
     """The total, then every segment in which the parent and all drivers are computed."""
+    if not all(book.has(child, grain) for child in node.children):
+        return []  # a grain at which a driver is not computed explains nothing
     found: list[Segment] = [()]
     for dimensions in metric.segments:
         found += [

@@ -124,6 +124,21 @@ class DatabaseCheckIns:
             ).scalars()
             return frozenset(found)
 
+    def snapshot_days(self) -> dict[str, frozenset[date]]:
+        """Days of each cycle that have snapshots of its key results."""
+        found: dict[str, set[date]] = {}
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(objective.c.cycle_key, key_result_score.c.as_of_date)
+                .join(key_result, key_result.c.objective_key == objective.c.objective_key)
+                .join(key_result_score, key_result_score.c.key_result_key == key_result.c.key_result_key)
+                .where(key_result_score.c.is_current)
+                .distinct()
+            )
+            for cycle, day in rows:
+                found.setdefault(cycle, set()).add(day)
+        return {cycle: frozenset(days) for cycle, days in found.items()}
+
 
 def _recorded(connection: Connection, key: str | None = None) -> tuple[CheckIn, ...]:
     query = select(check_in).order_by(check_in.c.check_in_id)

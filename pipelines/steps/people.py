@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import func, select
 
@@ -27,11 +28,13 @@ class Voices:
         check_ins: everything that was ever said, corrections included.
         dues: check-ins that are or were due, with the reminders sent.
         frozen: cycles whose final scores are published.
+        snapshots: days of each cycle that have snapshots.
     """
 
     check_ins: tuple[CheckIn, ...]
     dues: tuple[Due, ...]
     frozen: frozenset[str]
+    snapshots: Mapping[str, frozenset[date]]
 
 
 def said(installation: Installation) -> Voices:
@@ -45,7 +48,7 @@ def said(installation: Installation) -> Voices:
         with reading(engine) as connection:
             batches = connection.execute(select(func.count()).select_from(publish_batch)).scalar_one()
         dues = store.dues() if batches else _waived(installation)
-        return Voices(store.check_ins(), dues, store.frozen_cycles())
+        return Voices(store.check_ins(), dues, store.frozen_cycles(), store.snapshot_days())
 
 
 def _waived(installation: Installation) -> tuple[Due, ...]:

@@ -39,9 +39,12 @@ from pipelines.publishing.records import (
     CheckInDueRow,
     ContributionRow,
     FreshnessRow,
+    InfluenceRow,
     KeyResultScoreRow,
     ObjectiveScoreRow,
     QualityResultRow,
+    SegmentEffectRow,
+    SignalRow,
     SuggestionRow,
 )
 from pipelines.steps import detect, score, stage
@@ -165,8 +168,11 @@ def _publication(
             BlockedMetric(metric, "; ".join(reasons[:2]))
             for metric, reasons in sorted(decision.blocked.items())
         ),
-        key_result_scores=scores,
-        objective_scores=take(score.OBJECTIVES, ObjectiveScoreRow),
+        key_result_scores=(*take(score.KEY_RESULT_HISTORY, KeyResultScoreRow), *scores),
+        objective_scores=(
+            *take(score.OBJECTIVE_HISTORY, ObjectiveScoreRow),
+            *take(score.OBJECTIVES, ObjectiveScoreRow),
+        ),
         contributions=take(score.CONTRIBUTIONS, ContributionRow),
         anomalies=flags,
         anomaly_coverage=coverage,
@@ -174,6 +180,9 @@ def _publication(
         freshness=fresh,
         check_ins_due=dues,
         suggestions=take(score.SUGGESTIONS, SuggestionRow),
+        influences=take(score.INFLUENCES, InfluenceRow),
+        segment_effects=take(score.EFFECTS, SegmentEffectRow),
+        signals=take(score.SIGNALS, SignalRow),
         alerts=alerts,
     )
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from definitions.model import Catalogue, Drive, Drivers, Frequency, Guardrail, Metric, Span
+from definitions.model import Catalogue, Drive, Drivers, Frequency, Guardrail, Metric, Missing, Span
 from pipelines.okr.contributions import contribution_rows, forest_of, influences
 from pipelines.okr.effects import segment_effects
 from pipelines.okr.signals import find_signals, suggestions
@@ -83,6 +83,42 @@ def test_segments_come_after_the_total_where_every_driver_is_there() -> None:
         ("emea", 20),
         ("emea", 0),
     ]
+
+
+def test_a_grain_at_which_a_driver_is_not_computed_explains_nothing() -> None:
+    values = frame(
+        series("revenue", "quarter", OCTOBER, 100, 120),
+        series("customers", "quarter", OCTOBER, 10, 12),
+        series("arpc", "month", OCTOBER, 10, 10),
+    )
+
+    assert contribution_rows(catalogue(revenue_tree()), values, OCTOBER, grains=["quarter"]) == ()
+
+
+def test_before_a_segments_first_row_a_metric_that_fills_gaps_with_zero_had_nothing_there() -> None:
+    by_region = {"segments": (("region",),)}
+    metrics = [
+        metric("gained", "sum", drivers=Drivers("sum", ("new", "back")), **by_region),
+        metric("new", "sum", missing=Missing.ZERO, **by_region),
+        metric("back", "sum", missing=Missing.ZERO, **by_region),
+    ]
+    emea = ("region", "emea")
+    values = frame(
+        *(
+            series(name, "month", OCTOBER, *numbers, segment=segment)
+            for segment in (("", ""), emea)
+            for name, numbers in (("gained", (3, 5)), ("new", (3, 4)))
+        ),
+        series("back", "month", OCTOBER, 0, 1),
+        series("back", "month", OCTOBER, 1, segment=emea),
+    )
+
+    rows = contribution_rows(catalogue(metrics), values, OCTOBER, grains=["month"])
+
+    assert [(row.child_metric_id, row.contribution, row.reconciles) for row in rows] == [
+        ("new", 1, True),
+        ("back", 1, True),
+    ] * 2
 
 
 def test_a_tree_that_does_not_add_up_says_so() -> None:
