@@ -3,7 +3,7 @@
 for line in list_sources(sources, store, states): ...
 report = check_source(source, runtime)
 preview = preview_stream(source, "issues", runtime, rows=10)
-results = sync_sources(sources, store, states, clock, workers=4)
+results = sync_sources(sources, store, states, clock, streams=["issues"], workers=4)
 reset_stream(source, "issues", store, states)
 replayed = replay(source, "issues", store, after_load_id="")
 """
@@ -11,12 +11,12 @@ replayed = replay(source, "issues", store, after_load_id="")
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -26,16 +26,22 @@ from connectors.landing import Landing
 from connectors.paging import read_listing
 from connectors.rate import RateBudgets
 from connectors.raw_store import RESTORE, RawStore, StreamId
-from connectors.registry import connect, streams_of, system_of
-from connectors.result import Drift, ProgressHook
+from connectors.registry import configured, connect, streams_of, system_of
+from connectors.result import Drift, Progress
 from connectors.runtime import Runtime
 from connectors.settings import LoadSettings
 from connectors.state import StateStore, StreamState
-from connectors.stream import Page, Reading, Record, Stream, System, Window
+from connectors.stream import Page, Reading, Stream, System, Window
 from connectors.sync import SourceResult, hash_key, query_hash, sync_source
 from connectors.typed import TypedBatch, read_loads, read_row
 
 WORKERS = 4
+
+SourceProgress: TypeAlias = Callable[[SourceConfig, Progress], None]
+"""Is told how far which source is, from the thread that loads it."""
+
+SourceEnd: TypeAlias = Callable[[SourceConfig, "SourceResult | ConnectorError"], None]
+"""Is told what became of a source, from the thread that loaded it."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,8 @@ def list_sources(sources: Sequence[SourceConfig], store: RawStore, states: State
 
 
 def check_source(source: SourceConfig, runtime: Runtime, settings: LoadSettings | None = None) -> SourceCheck:
-    """Test the credentials of a source, and the right to read each of its streams (one page of each).
+    """Test the credentials of a source, and the right to read each of its streams (one page of each; of a child
+    stream the children of one parent).
 
     Never raises for what the vendor says: the report says it.
     """
@@ -141,27 +148,24 @@ def check_source(source: SourceConfig, runtime: Runtime, settings: LoadSettings 
         system = system_of(source)
         with _connected(source, system, runtime, settings) as connection:
             said = system.check(connection) if system.check else "no check is declared"
-            checks = tuple(
-                _check_stream(source, stream, connection, runtime, settings) for stream in streams_of(source)
-            )
+            reader = _FirstPages(source, system, connection, runtime, settings)
+            checks = tuple(_check_stream(reader, stream) for stream in streams_of(source))
     except ConnectorError as error:
         return SourceCheck(source.label, ok=False, said=str(error))
     return SourceCheck(source.label, ok=all(check.ok for check in checks), said=said, streams=checks)
 
 
-def _check_stream(
-    source: SourceConfig, stream: Stream, connection: Any, runtime: Runtime, settings: LoadSettings
-) -> StreamCheck:
-    if stream.parent:
-        return StreamCheck(stream.name, ok=True, said=f"read with {stream.parent}")
+def _check_stream(reader: _FirstPages, stream: Stream) -> StreamCheck:
     try:
-        preview = _preview(source, stream, connection, runtime, settings, rows=1)
+        preview = reader.preview(stream, rows=1)
     except ConnectorError as error:
         return StreamCheck(stream.name, ok=False, said=str(error))
     if preview.drift.missing:
         return StreamCheck(
             stream.name, ok=False, said=f"fields are missing: {', '.join(preview.drift.missing)}"
         )
+    if stream.parent and not preview.rows:
+        return StreamCheck(stream.name, ok=True, said=f"nothing under the first of {stream.parent}")
     return StreamCheck(
         stream.name, ok=True, said="can be read" if preview.rows else "can be read, and is empty"
     )
@@ -182,57 +186,71 @@ def preview_stream(
     """
     settings = settings or LoadSettings()
     system = system_of(source)
-    streams = {stream.name: stream for stream in streams_of(source)}
-    stream = streams.get(stream_name) or system.stream(stream_name)
+    stream = configured(source, system.stream(stream_name))
     with _connected(source, system, runtime, settings) as connection:
-        parents: tuple[str, ...] = ()
-        if stream.parent:
-            parent = streams.get(stream.parent) or system.stream(stream.parent)
-            landing = Landing(
-                parent, future_seconds=settings.future_seconds, hash_key=hash_key(source, parent)
-            )
-            first = _first_page(parent, connection, runtime, ())
-            parents = tuple(sorted(landing.keys(first))[:rows])
-        return _preview(source, stream, connection, runtime, settings, rows=rows, parents=parents)
+        return _FirstPages(source, system, connection, runtime, settings).preview(stream, rows=rows)
 
 
-def _preview(
-    source: SourceConfig,
-    stream: Stream,
-    connection: Any,
-    runtime: Runtime,
-    settings: LoadSettings,
-    *,
-    rows: int,
-    parents: tuple[str, ...] = (),
-) -> Preview:
-    landing = Landing(stream, future_seconds=settings.future_seconds, hash_key=hash_key(source, stream))
-    page = _first_page(stream, connection, runtime, parents)
-    columns = stream.contract.typed_columns
-    shown: list[Mapping[str, Any]] = []
-    refused: list[str] = []
-    for line in landing.lines(page, 0, runtime.clock()):
-        values, problems = read_row(columns, orjson.loads(line))
-        if problems:
-            refused.append("; ".join(f"{name} {reason}".strip() for name, reason in problems))
-        elif len(shown) < rows:
-            shown.append(dict(zip((column.name for column in columns), values, strict=True)))
-    drift = Drift(tuple(sorted(landing.seen.unknown)), landing.missing)
-    return Preview(tuple(shown), tuple(refused[:rows]), drift)
+class _FirstPages:
+    """Reads the first page of streams, and of a child stream what is under the first parents."""
 
+    def __init__(
+        self, source: SourceConfig, system: System, connection: Any, runtime: Runtime, settings: LoadSettings
+    ) -> None:
+        self._source = source
+        self._system = system
+        self._connection = connection
+        self._runtime = runtime
+        self._settings = settings
+        self._read: dict[str, Page] = {}
 
-def _first_page(stream: Stream, connection: Any, runtime: Runtime, parents: tuple[str, ...]) -> Page:
-    """The first page with records in it; an empty page where there are none."""
-    now = runtime.clock()
-    reading = Reading(stream, Window(None, now), stream.options, parents=parents, now=now)
-    empty: list[Record] = []
-    pages = (stream.reader or read_listing)(connection, reading)
-    try:
-        return next((page for page in pages if page.records), Page(b"", empty))
-    finally:
-        close = getattr(pages, "close", None)
-        if close:
-            close()  # a child process ends here
+    def preview(self, stream: Stream, *, rows: int) -> Preview:
+        """The first rows, typed.
+
+        Raises:
+            ConnectorError: the stream, or its parent, cannot be read.
+        """
+        landing = self._landing(stream)
+        columns = stream.contract.typed_columns
+        shown: list[Mapping[str, Any]] = []
+        refused: list[str] = []
+        for line in landing.lines(self._page(stream, rows), 0, self._runtime.clock()):
+            values, problems = read_row(columns, orjson.loads(line))
+            if problems:
+                refused.append("; ".join(f"{name} {reason}".strip() for name, reason in problems))
+            elif len(shown) < rows:
+                shown.append(dict(zip((column.name for column in columns), values, strict=True)))
+        drift = Drift(tuple(sorted(landing.seen.unknown)), landing.missing)
+        return Preview(tuple(shown), tuple(refused[:rows]), drift)
+
+    def _page(self, stream: Stream, parents: int) -> Page:
+        if not stream.parent:
+            return self._first(stream, ())
+        parent = configured(self._source, self._system.stream(stream.parent))
+        keys = self._landing(parent).keys(self._first(parent, ()))
+        return self._first(stream, tuple(sorted(keys)[:parents])) if keys else Page(b"", ())
+
+    def _first(self, stream: Stream, parents: tuple[str, ...]) -> Page:
+        """The first page with records in it; an empty page where there are none. Of a stream with children it is
+        read once.
+        """
+        if stream.name in self._read:
+            return self._read[stream.name]
+        now = self._runtime.clock()
+        reading = Reading(stream, Window(None, now), stream.options, parents=parents, now=now)
+        pages = (stream.reader or read_listing)(self._connection, reading)
+        try:
+            found = next((page for page in pages if page.records), Page(b"", ()))
+        finally:
+            close = getattr(pages, "close", None)
+            if close:
+                close()  # a child process ends here
+        self._read[stream.name] = found
+        return found
+
+    def _landing(self, stream: Stream) -> Landing:
+        key = hash_key(self._source, stream)
+        return Landing(stream, future_seconds=self._settings.future_seconds, hash_key=key)
 
 
 def sync_sources(
@@ -241,27 +259,47 @@ def sync_sources(
     states: StateStore,
     clock: Callable[[], datetime],
     *,
+    streams: Collection[str] = (),
     workers: int = WORKERS,
-    progress: ProgressHook | None = None,
+    progress: SourceProgress | None = None,
+    ended: SourceEnd | None = None,
     settings: LoadSettings | None = None,
 ) -> dict[str, SourceResult | ConnectorError]:
     """Load several sources, accounts side by side, the streams of one account one after the other.
 
-    Sources that share an account share its rate budget. Returns what became of each, by label and account.
+    Sources that share an account share its rate budget. `streams` narrows every source to these streams (none: all
+    that it is configured with). Returns what became of each, by label and account.
     """
     runtime = store.runtime
     budgets = RateBudgets(monotonic=runtime.monotonic, sleep=runtime.sleep)
 
     def run(source: SourceConfig) -> SourceResult | ConnectorError:
+        def told(news: Progress) -> None:
+            if progress is not None:
+                progress(source, news)
+
+        result: SourceResult | ConnectorError
         try:
-            return sync_source(source, store, states, clock, progress, settings=settings, budgets=budgets)
+            result = sync_source(
+                narrowed(source, streams), store, states, clock, told, settings=settings, budgets=budgets
+            )
         except ConnectorError as error:
-            return error
+            result = error
+        if ended is not None:
+            ended(source, result)
+        return result
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
         results = list(pool.map(run, sources))
     names = [f"{source.label}/{source.account}" for source in sources]
     return dict(zip(names, results, strict=True))
+
+
+def narrowed(source: SourceConfig, streams: Collection[str]) -> SourceConfig:
+    """The source with only these streams, each as it is configured; what is read of each does not change."""
+    if not streams:
+        return source
+    return source.model_copy(update={"streams": tuple(source.stream(name) for name in sorted(streams))})
 
 
 def reset_stream(source: SourceConfig, stream_name: str, store: RawStore, states: StateStore) -> int:

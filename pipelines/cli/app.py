@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from connectors.errors import ConnectorError
 from definitions.errors import DefinitionsError
-from pipelines.cli import alerts, asof, check, demo, query, run
+from pipelines.cli import alerts, asof, check, demo, query, run, sources
 from pipelines.cli.output import Exit, errors
 from pipelines.publishing.errors import PublishingError
 from pipelines.staging import StagingError
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 run.register(app)
+sources.register(app)
 check.register(app)
 demo.register(app)
 alerts.register(app)
