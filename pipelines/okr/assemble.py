@@ -8,7 +8,7 @@ Works with KPIs only (no cycle, nothing to do) and with objectives only (an empt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -27,6 +27,7 @@ from pipelines.publishing.records import CheckInDueRow, KeyResultScoreRow, Objec
 from pipelines.scoring.arithmetic import quantise
 from pipelines.scoring.cadence import Due, DueState, is_stale
 from pipelines.scoring.checkin import CheckIn, current
+from pipelines.scoring.cycle import GoalNumbers
 from pipelines.scoring.forecast import Forecast, forecast
 from pipelines.scoring.kinds import Band, Commitment, Curve, KeyResultStatus, PaceStatus
 from pipelines.scoring.optimum import OptimumBand, score_optimum
@@ -65,10 +66,12 @@ def score_cycles(
     dues: Iterable[Due] = (),
     frozen: Iterable[str] = (),
     signals: Iterable[SignalRow] | None = None,
+    agreed: Mapping[str, GoalNumbers] | None = None,
 ) -> tuple[ScoredCycle, ...]:
     """Score every cycle that has begun and is not frozen; `frozen` names those whose final scores are published.
 
-    `signals` as `find_signals` gives them; found here where they are not handed in.
+    `signals` as `find_signals` gives them; found here where they are not handed in. `agreed` are the numbers that
+    key results began their cycle with: one that differs now is an edit that readers are shown.
     """
     done = set(frozen)
     said, asked = tuple(check_ins), tuple(dues)
@@ -81,7 +84,7 @@ def score_cycles(
         signals = find_signals(catalogue, values, as_of) if cycles else ()
     hints = tuple(signals)
     return tuple(
-        score_cycle(catalogue, cycle, values, as_of, check_ins=said, dues=asked, signals=hints)
+        score_cycle(catalogue, cycle, values, as_of, check_ins=said, dues=asked, signals=hints, agreed=agreed)
         for cycle in cycles
     )
 
@@ -126,6 +129,7 @@ def score_cycle(
     check_ins: Iterable[CheckIn] = (),
     dues: Iterable[Due] = (),
     signals: Iterable[SignalRow] = (),
+    agreed: Mapping[str, GoalNumbers] | None = None,
     book: SeriesBook | None = None,
     is_past: bool = False,
 ) -> ScoredCycle:
@@ -160,6 +164,7 @@ def score_cycle(
                 catalogue=catalogue,
                 check_ins=said.get(key_result.key, ()),
                 is_closing=is_final,
+                agreed=(agreed or {}).get(key_result.key),
             )
             row, chart = _score(subject, objective, dues_of.get(key_result.key, ()), is_final)
             flags = {kind for metric, kind in hints if metric == key_result.metric}

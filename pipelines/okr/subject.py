@@ -11,6 +11,7 @@ from pipelines.okr.readings import Reading, Window, current_value, grain_of, spa
 from pipelines.okr.series import SeriesBook
 from pipelines.scoring.arithmetic import Number
 from pipelines.scoring.checkin import CheckIn
+from pipelines.scoring.cycle import GoalNumbers
 from pipelines.scoring.kinds import Band, Comparison, Method
 from pipelines.scoring.measure import Measure
 
@@ -51,6 +52,7 @@ class Subject:
 
     Attributes:
         check_ins: those that stand, up to the day of the snapshot, in order of day.
+        agreed: the numbers it began the cycle with, as published; None where nothing was published yet.
     """
 
     key_result: KeyResult
@@ -60,6 +62,7 @@ class Subject:
     catalogue: Catalogue
     check_ins: tuple[CheckIn, ...]
     is_closing: bool
+    agreed: GoalNumbers | None = None
 
     @property
     def settings(self) -> ScoringSettings:

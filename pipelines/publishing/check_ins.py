@@ -7,7 +7,7 @@ store.record([check_in])        # one transaction; supersedes what stands for th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,18 +17,22 @@ from sqlalchemy.exc import IntegrityError
 
 from pipelines.okr.checkins import Facts
 from pipelines.publishing.engine import reading, writing
-from pipelines.publishing.records import TOTAL
+from pipelines.publishing.records import TOTAL, KeyResultScoreRow
 from pipelines.publishing.schema import (
     check_in,
     check_in_due,
     key_result,
     key_result_score,
+    key_result_terms,
     metric,
     metric_contribution,
     objective,
+    okr_cycle,
+    publish_batch,
 )
 from pipelines.scoring.cadence import Due, DueState
 from pipelines.scoring.checkin import CheckIn, Driver, corrected_by
+from pipelines.scoring.cycle import GoalNumbers
 from pipelines.scoring.errors import CheckInError
 from pipelines.scoring.kinds import KeyResultStatus
 
@@ -138,6 +142,57 @@ class DatabaseCheckIns:
             for cycle, day in rows:
                 found.setdefault(cycle, set()).add(day)
         return {cycle: frozenset(days) for cycle, days in found.items()}
+
+    def agreed(self) -> dict[str, GoalNumbers]:
+        """The numbers each key result began its cycle with: those published when it started, else the first ones.
+
+        What they are now may differ: a target that moved inside the cycle is an edit that readers are shown.
+        """
+        terms = key_result_terms
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(terms, okr_cycle.c.start_date, publish_batch.c.published_at)
+                .join(key_result, key_result.c.key_result_key == terms.c.key_result_key)
+                .join(objective, objective.c.objective_key == key_result.c.objective_key)
+                .join(okr_cycle, okr_cycle.c.cycle_key == objective.c.cycle_key)
+                .join(publish_batch, publish_batch.c.batch_id == terms.c.batch_id)
+                .order_by(terms.c.key_result_key, terms.c.revision)
+            ).all()
+        found: dict[str, GoalNumbers] = {}
+        for row in rows:
+            is_before = row.published_at is not None and row.published_at.date() <= row.start_date
+            if is_before or row.key_result_key not in found:
+                found[row.key_result_key] = GoalNumbers(
+                    target=row.target_value,
+                    baseline=row.baseline_value,
+                    stretch=row.stretch_value,
+                    band_low=row.band_low,
+                    band_high=row.band_high,
+                )
+        return found
+
+    def standings(self) -> dict[str, KeyResultScoreRow]:
+        """The latest published snapshot of every key result."""
+        scores = key_result_score.c
+        newest = (
+            select(scores.key_result_key, func.max(scores.as_of_date).label("day"))
+            .where(scores.is_current)
+            .group_by(scores.key_result_key)
+            .subquery()
+        )
+        same = (newest.c.key_result_key == scores.key_result_key) & (newest.c.day == scores.as_of_date)
+        names = [field.name for field in fields(KeyResultScoreRow)]
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(*(key_result_score.c[name] for name in names))
+                .join(newest, same)
+                .where(scores.is_current)
+                .order_by(scores.key_result_key)
+            ).all()
+        return {
+            row.key_result_key: KeyResultScoreRow(**{**row._mapping, "flags": tuple(row.flags)})
+            for row in rows
+        }
 
 
 def _recorded(connection: Connection, key: str | None = None) -> tuple[CheckIn, ...]:

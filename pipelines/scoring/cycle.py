@@ -120,10 +120,14 @@ class RetroEdit:
 
 
 def retro_edits(before: GoalNumbers, after: GoalNumbers) -> tuple[RetroEdit, ...]:
-    """What changed between two states of a key result; a baseline found for the first time is no edit."""
+    """What changed between two states of a key result, at six places; a baseline found for the first time is no
+    edit."""
     edits = []
     for name in ("target", "baseline", "stretch", "band_low", "band_high"):
-        was, now = exact(getattr(before, name)), exact(getattr(after, name))
+        was, now = (
+            None if value is None else exact(quantise(value))
+            for value in (exact(getattr(before, name)), exact(getattr(after, name)))
+        )
         is_first = name == "baseline" and was is None
         if was != now and not is_first:
             edits.append(

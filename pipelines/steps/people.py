@@ -16,6 +16,7 @@ from pipelines.publishing.records import CheckInDueRow
 from pipelines.publishing.schema import publish_batch
 from pipelines.scoring.cadence import Audience, Due, DueState, Message, decide_nudges, due_dates
 from pipelines.scoring.checkin import CheckIn
+from pipelines.scoring.cycle import GoalNumbers
 from pipelines.steps.assess import last_complete_day
 from pipelines.steps.reporting import reporting
 
@@ -29,12 +30,14 @@ class Voices:
         dues: check-ins that are or were due, with the reminders sent.
         frozen: cycles whose final scores are published.
         snapshots: days of each cycle that have snapshots.
+        agreed: the numbers that key results began their cycle with.
     """
 
     check_ins: tuple[CheckIn, ...]
     dues: tuple[Due, ...]
     frozen: frozenset[str]
     snapshots: Mapping[str, frozenset[date]]
+    agreed: Mapping[str, GoalNumbers]
 
 
 def said(installation: Installation) -> Voices:
@@ -48,7 +51,13 @@ def said(installation: Installation) -> Voices:
         with reading(engine) as connection:
             batches = connection.execute(select(func.count()).select_from(publish_batch)).scalar_one()
         dues = store.dues() if batches else _waived(installation)
-        return Voices(store.check_ins(), dues, store.frozen_cycles(), store.snapshot_days())
+        return Voices(
+            check_ins=store.check_ins(),
+            dues=dues,
+            frozen=store.frozen_cycles(),
+            snapshots=store.snapshot_days(),
+            agreed=store.agreed(),
+        )
 
 
 def _waived(installation: Installation) -> tuple[Due, ...]:

@@ -72,6 +72,7 @@ def score(installation: Installation, warehouse: Warehouse) -> Scored:
         dues=voices.dues,
         frozen=voices.frozen,
         signals=signals,
+        agreed=voices.agreed,
     )
     past = tuple(_past(catalogue, of_goals, as_of, voices))
     key_results = [row for cycle in cycles for row in cycle.key_results]

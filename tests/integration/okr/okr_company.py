@@ -76,6 +76,7 @@ class Published:
             check_ins=self.store.check_ins(),
             dues=self.store.dues(),
             frozen=self.store.frozen_cycles(),
+            agreed=self.store.agreed(),
         )
         publish(
             self.engine,

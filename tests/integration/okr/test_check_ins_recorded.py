@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+import uuid
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import create_engine, insert, make_url, select, text
+from sqlalchemy.exc import DBAPIError
 
 from pipelines.okr.check_in_files import CheckInFileError, import_check_ins
-from pipelines.publishing.engine import reading, writing
+from pipelines.publishing.access import create_roles
+from pipelines.publishing.engine import open_reporting, reading, writing
 from pipelines.publishing.schema import check_in, key_result_score
 from pipelines.scoring.errors import CheckInError
-from tests.integration.okr.okr_company import NOW, TODAY, Published
+from tests.integration.okr.okr_company import NOW, TODAY, Published, published
 
 SAID = {
     "how_it_happened": "Onboarding mails",
@@ -137,6 +141,76 @@ def test_a_closed_cycle_is_frozen_once_published(small_house: Published) -> None
         ).all()
     assert before == after
     assert [row.is_final for row in after] == [True]
+
+
+def test_a_target_that_moved_inside_the_cycle_is_an_edit_that_readers_see(house: Published) -> None:
+    """Nobody wrote a revision: what was published at the start is the witness."""
+    (past, goals) = house.catalogue.cycles
+    (aim,) = goals.objectives
+    moved = tuple(replace(kr, target=50.0) if kr.key == "kr_nps" else kr for kr in aim.key_results)
+    goals = replace(goals, objectives=(replace(aim, key_results=moved),))
+    house.catalogue = replace(house.catalogue, cycles=(past, goals))
+    for day in (TODAY, TODAY + timedelta(1)):
+        house.publish_scores(day, f"moved {day}")
+
+    found = house.store.standings()
+    assert "retro_edit" in found["kr_nps"].flags
+    assert "retro_edit" not in found["kr_launch"].flags
+    with reading(house.engine) as connection:
+        changes = connection.execute(
+            text("SELECT key_result_key, target_before, target_after FROM key_result_changes")
+        ).all()
+    assert changes == [("kr_nps", 55, 50)]
+
+
+def test_days_that_have_snapshots_are_known(small_house: Published) -> None:
+    small_house.publish_scores(TODAY, "second")
+
+    assert small_house.store.snapshot_days()["2026-Q4"] == {date(2026, 11, 12), TODAY}
+    assert {row.as_of_date for row in small_house.store.standings().values()} == {TODAY, date(2026, 9, 30)}
+
+
+# ── the role ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_contributor_logs_in_inserts_a_check_in_and_can_do_nothing_else(
+    postgres_url: str,
+) -> None:
+    """As a person does with psql or a low-code form: a login of its own in the role kpi_contributor."""
+    owner, login = open_reporting(postgres_url), f"clara_{uuid.uuid4().hex[:8]}"
+    house = published(owner)
+    create_roles(owner)
+    with writing(owner) as connection:
+        connection.execute(text(f"CREATE ROLE {login} LOGIN PASSWORD '{login}' IN ROLE kpi_contributor"))
+    clara = create_engine(
+        make_url(str(owner.url.render_as_string(hide_password=False))).set(username=login, password=login)
+    )
+    try:
+        with clara.begin() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO kpi_input.check_in (key_result_key, check_in_date, author_email, "
+                    "how_it_happened, confidence) VALUES ('kr_nps', '2026-11-13', 'ada@example.org', 'calls', 0.6)"
+                )
+            )
+            me = connection.execute(text("SELECT current_user")).scalar_one()
+        for forbidden in (
+            "UPDATE kpi_input.check_in SET confidence = 1",
+            "DELETE FROM kpi_input.check_in",
+            "UPDATE kpi_core.key_result_score SET score = 1",
+            "INSERT INTO kpi_input.check_in (key_result_key, check_in_date, author_email, how_it_happened, "
+            "confidence) VALUES ('kr_nps', '2026-11-13', 'ada@example.org', 'calls', 7)",
+        ):
+            with pytest.raises(DBAPIError), clara.begin() as connection:
+                connection.execute(text(forbidden))
+    finally:
+        clara.dispose()
+    assert me == login
+    (found,) = house.desk().standing()
+    assert (found.how_it_happened, found.confidence) == ("calls", D("0.6"))
+    house.publish_scores(TODAY, "second")
+    assert house.store.standings()["kr_nps"].owner_confidence == D("0.6")
+    owner.dispose()
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────────
