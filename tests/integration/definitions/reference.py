@@ -366,7 +366,7 @@ def credited(world: World, days: int | None, inclusive: bool, same: Sequence[str
             low = conversion[HAPPENED] - timedelta(days=days)
             fit = [base for base in fit if base[HAPPENED] > low or (inclusive and base[HAPPENED] == low)]
         if fit:
-            latest = max(fit, key=lambda base: (base[HAPPENED], base["event_id"]))
+            latest = max(fit, key=lambda base: (base[HAPPENED], -base["event_id"]))
             found.append({**latest, "converted_user": conversion["user_id"]})
     return found
 
