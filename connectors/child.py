@@ -175,13 +175,17 @@ class Child:
             except queue.Full:
                 continue
 
+    def note(self, said: str) -> None:
+        """Write what the child said to the log, without secrets."""
+        text = redact(said.rstrip(), self._secrets)
+        if text:
+            self._last.append(text[:300])
+            LOG.info("%s: %s", self._name, text)
+
     def _log(self, pipe: IO[bytes]) -> None:
         with contextlib.suppress(ValueError):
             while raw := pipe.readline(65_536):
-                text = redact(raw.decode("utf-8", "replace").rstrip(), self._secrets)
-                if text:
-                    self._last.append(text[:300])
-                    LOG.info("%s: %s", self._name, text)
+                self.note(raw.decode("utf-8", "replace"))
 
     def _stop(self) -> None:
         """Stop the child and everything in its session: first politely, then not."""

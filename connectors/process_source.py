@@ -176,6 +176,8 @@ class Tap:
                     place=self._settings.command[0],
                     hint="check its version",
                 )
+            if message.log:
+                child.note(message.log)
             if message.stream in ("", name):
                 yield message
 

@@ -25,11 +25,13 @@ class Message:
         stream: the stream that it is about, or empty.
         record: a record.
         state: from where to go on, once everything before it is kept.
+        log: what it has to say for the log.
     """
 
     stream: str = ""
     record: Record | None = None
     state: Mapping[str, Any] | None = None
+    log: str = ""
 
 
 class Protocol(TypingProtocol):
@@ -172,7 +174,10 @@ class Airbyte:
                 return Message(str(record["stream"]), record=record["data"])
             case "STATE":
                 return Message(state=content["state"])
-            case "LOG" | "TRACE" | "SPEC" | "CONNECTION_STATUS" | "CATALOG" | "CONTROL":
+            case "LOG":
+                log = content.get("log") or {}
+                return Message(log=f"{log.get('level', 'INFO')} {log.get('message', '')}")
+            case "TRACE" | "SPEC" | "CONNECTION_STATUS" | "CATALOG" | "CONTROL":
                 return Message()
         return None
 

@@ -126,6 +126,16 @@ def test_the_log_of_a_child_is_kept_without_secrets(
     assert "canary-tap-token" not in caplog.text
 
 
+def test_what_an_airbyte_source_logs_is_kept_without_secrets(
+    children: Children, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "connectors.process")
+    mischief = 'say({"type": "LOG", "log": {"level": "WARN", "message": "token is " + config["token"]}})'
+    children.bench("airbyte", mischief).load("users")
+    assert "WARN token is ***" in caplog.text
+    assert "canary-tap-token" not in caplog.text
+
+
 def test_a_child_sees_its_own_configuration_and_nothing_else(children: Children, tmp_path: Path) -> None:
     seen = tmp_path / "seen"
     spy = f"open({str(seen)!r}, 'w').write(json.dumps([sorted(os.environ), os.stat(sys.argv[2]).st_mode]))"
