@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from connectors.errors import ConnectorError
 from definitions.errors import DefinitionsError
-from pipelines.cli import alerts, asof, check, demo, query, run, sources
+from pipelines.cli import alerts, asof, check, demo, publication, query, run, sources
 from pipelines.cli.output import Exit, errors
 from pipelines.publishing.errors import PublishingError
 from pipelines.staging import StagingError
@@ -27,6 +27,7 @@ run.register(app)
 sources.register(app)
 check.register(app)
 demo.register(app)
+publication.register(app)
 alerts.register(app)
 query.register(app)
 asof.register(app)

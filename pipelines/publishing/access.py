@@ -1,10 +1,12 @@
 """Who may read and write what, on PostgreSQL: four roles, and one for each restricted audience.
 
-| role | may | |---|---| | kpi_bi_reader | read the views of schema kpi | | kpi_contributor | the same;
-write check-ins, acknowledgements, feedback and annotations | | kpi_steward | the same; write targets and
-silences, read what people wrote | | kpi_writer | publish: everything in kpi_core, reads kpi_input, makes
-scorecards | | kpi_restricted_<role> | read the restricted metrics of that role of the dictionary, in schema
-kpi_restricted |
+| role | may |
+|---|---|
+| kpi_bi_reader | read the views of schema kpi |
+| kpi_contributor | the same; write check-ins, acknowledgements, feedback and annotations |
+| kpi_steward | the same; write targets and silences, read what people wrote |
+| kpi_writer | publish: everything in kpi_core, reads kpi_input, makes scorecards |
+| kpi_restricted_<role> | read the restricted metrics of that role of the dictionary, in schema kpi_restricted |
 
 Views run with their owner's rights, so nobody but the pipeline needs anything on kpi_core. All are group
 roles without login: grant them to people (`GRANT kpi_bi_reader TO ana`). On SQLite, which has no users, an
@@ -58,15 +60,27 @@ def create_roles(engine: Engine, audiences: Iterable[str] = ()) -> None:
     """
     if engine.dialect.name != "postgresql":
         return
-    names = [*ROLES, *(restricted_role(audience) for audience in sorted(set(audiences)))]
     with writing(engine) as connection:
-        known = _existing_roles(connection)
-        for name in names:
-            if name not in known:
-                connection.exec_driver_sql(f"CREATE ROLE {name} NOLOGIN")
-        connection.exec_driver_sql(f"GRANT {READER} TO {CONTRIBUTOR}")
-        connection.exec_driver_sql(f"GRANT {CONTRIBUTOR} TO {STEWARD}")
-        grant_access(connection)
+        for statement in role_statements(audiences):
+            connection.exec_driver_sql(statement)
+
+
+def role_statements(audiences: Iterable[str] = ()) -> tuple[str, ...]:
+    """The SQL that makes the roles and grants their rights, in order; each statement is safe to repeat.
+
+    Raises:
+        ValueError: an audience's name cannot be a role.
+    """
+    restricted = [restricted_role(audience) for audience in sorted(set(audiences))]
+    made = (
+        f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') "
+        f"THEN CREATE ROLE {name} NOLOGIN; END IF; END $$"
+        for name in (*ROLES, *restricted)
+    )
+    nested = (f"GRANT {READER} TO {CONTRIBUTOR}", f"GRANT {CONTRIBUTOR} TO {STEWARD}")
+    granted = (statement for statements in _grants().values() for statement in statements)
+    read = (statement for name in restricted for statement in _restricted_grants(name))
+    return (*made, *nested, *granted, *read)
 
 
 def restricted_role(audience: str) -> str:
@@ -96,8 +110,8 @@ def grant_access(connection: Connection) -> None:
             for statement in statements:
                 connection.exec_driver_sql(statement)
     for name in sorted(role for role in known if role.startswith(ROLE_PREFIX)):
-        connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {RESTRICTED} TO {name}")
-        connection.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA {RESTRICTED} TO {name}")
+        for statement in _restricted_grants(name):
+            connection.exec_driver_sql(statement)
 
 
 def hand_over(connection: Connection, view: str) -> None:
@@ -118,6 +132,13 @@ def hand_over(connection: Connection, view: str) -> None:
 
 def _existing_roles(connection: Connection) -> set[str]:
     return set(connection.execute(text("SELECT rolname FROM pg_roles")).scalars())
+
+
+def _restricted_grants(role: str) -> tuple[str, ...]:
+    return (
+        f"GRANT USAGE ON SCHEMA {RESTRICTED} TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {RESTRICTED} TO {role}",
+    )
 
 
 def _grants() -> dict[str, list[str]]:

@@ -8,11 +8,13 @@ PublishingError
 ├── LeaseHeld                another run holds the right to publish
 ├── LeaseLost                this run held it and was fenced: its work is void
 ├── CommitUnknown            the answer to COMMIT was lost and the database cannot be asked
-└── NothingToWithdraw        the batch is unknown, unpublished or already withdrawn
+├── NothingToWithdraw        the batch is unknown, unpublished or already withdrawn
+└── UnknownView              there is no view of this name to export
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 
@@ -113,3 +115,12 @@ class NothingToWithdraw(PublishingError):
         super().__init__(
             f"batch {batch_id} {found}; only a published batch can be withdrawn (see kpi.publications)"
         )
+
+
+class UnknownView(PublishingError):
+    """There is no such view. `known` are those there are."""
+
+    def __init__(self, view: str, known: Iterable[str]) -> None:
+        self.view = view
+        self.known = tuple(sorted(known))
+        super().__init__(f"there is no view {view!r}; kpi.published_columns lists all")

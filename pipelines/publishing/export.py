@@ -25,7 +25,7 @@ from sqlalchemy import inspect as inspect_database
 from pipelines.publishing import migrations, schema, staging
 from pipelines.publishing.arrow import fetch
 from pipelines.publishing.engine import open_reporting, reading, writing
-from pipelines.publishing.errors import DatabaseUnavailable
+from pipelines.publishing.errors import DatabaseUnavailable, UnknownView
 from pipelines.publishing.schema import metadata
 
 LEFT_OUT = (
@@ -100,12 +100,13 @@ def export_csv(engine: Engine, view: str, path: Path) -> int:
     Text that a spreadsheet would take for a formula gets an apostrophe in front; NULL is an empty cell.
 
     Raises:
-        ValueError: there is no such view.
+        UnknownView: there is no such view.
     """
     with reading(engine) as connection:
         has_schemas = connection.dialect.name == "postgresql"
-        if view not in inspect_database(connection).get_view_names(schema="kpi" if has_schemas else None):
-            raise ValueError(f"there is no view {view!r}; kpi.published_columns lists all")
+        known = inspect_database(connection).get_view_names(schema="kpi" if has_schemas else None)
+        if view not in known:
+            raise UnknownView(view, known)
         name = connection.dialect.identifier_preparer.quote(view)
         result = connection.execute(text(f"SELECT * FROM {'kpi.' if has_schemas else ''}{name}"))
         count = 0

@@ -52,6 +52,27 @@ def downgrade(engine: Engine, to: str) -> str | None:
     return _move(engine, to, command.downgrade)
 
 
+def move(engine: Engine, to: str) -> str | None:
+    """Take the database to a revision, forward or back, whichever way it lies; `head` and `base` are the ends.
+
+    Raises:
+        DatabaseUnavailable: it cannot be written.
+        SchemaMismatch: it is at a revision that this code does not know.
+    """
+    with writing(engine) as connection:
+        found = revision(connection)
+    order = ("base", *revisions())
+    wanted = head() if to == "head" else to
+    is_forward = found not in order or order.index(wanted) >= order.index(found or "base")
+    return upgrade(engine, to) if is_forward else downgrade(engine, to)
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """All revisions, oldest first."""
+    return tuple(reversed([entry.revision for entry in _script().walk_revisions()]))
+
+
 @cache
 def head() -> str:
     """The newest revision: the one this code writes."""
@@ -82,8 +103,7 @@ def _move(engine: Engine, to: str, step: Callable[..., None]) -> str:
             if inspect(connection).has_table("publisher_lease", schema=CORE):
                 connection.execute(text("LOCK TABLE kpi_core.publisher_lease IN ACCESS EXCLUSIVE MODE"))
         found = revision(connection)
-        known = {entry.revision for entry in _script().walk_revisions()}
-        if found is not None and found not in known:
+        if found is not None and found not in revisions():
             raise SchemaMismatch(place_of(engine.url), found, head())
         drop_views(connection)
         config = _config()
@@ -114,4 +134,4 @@ def _context(connection: Connection) -> MigrationContext:
     return MigrationContext.configure(connection, opts={"version_table_schema": schema})
 
 
-__all__ = ["downgrade", "head", "metadata", "require_head", "revision", "upgrade"]
+__all__ = ["downgrade", "head", "metadata", "move", "require_head", "revision", "revisions", "upgrade"]

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from pipelines.publishing import migrations, open_reporting
-from pipelines.publishing.errors import DatabaseUnavailable
+from pipelines.publishing.errors import DatabaseUnavailable, UnknownView
 from pipelines.publishing.export import export_csv, export_sqlite
 from tests.integration.publishing.kit import assert_whole, put, rows, value
 from tests.integration.publishing.test_publish import alert, flag
@@ -98,7 +98,7 @@ def test_a_spreadsheet_runs_nothing(engine: Engine, tmp_path: Path) -> None:
     assert float(row["value"]) == 0.5
     assert export_csv(engine, "kpi_monthly", path) == 1
     assert "-0.5" in path.read_text()
-    with pytest.raises(ValueError, match="no view"):
+    with pytest.raises(UnknownView, match="no view"):
         export_csv(engine, "kpi_value; DROP TABLE kpi_value", path)
 
 

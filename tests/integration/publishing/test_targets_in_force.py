@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from sqlalchemy import text
 
-from definitions.compiler.states import FRAME
 from pipelines.installation import Installation
 from pipelines.publishing import open_reporting, writing
 from pipelines.steps.assess import assess_values, keep_as_good
 from pipelines.steps.compute import VALUES
-from pipelines.steps.publication import publish_run
-from pipelines.warehouse import Warehouse, open_warehouse
-from pipelines.workspace import Workspace
+from pipelines.warehouse import open_warehouse
+from tests.integration.publishing.installed import APRIL, computed, installed, run
 from tests.integration.publishing.kit import rows
-
-APRIL = date(2026, 4, 1)
 
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Installation:
     """The shipped dictionary on a clock in May 2026, without sources."""
-    environment = {"VITALS_HOME": str(tmp_path), "VITALS_NOW": "2026-05-20T06:00:00Z"}
-    return Installation.load(Workspace.from_environment(environment))
-
-
-def computed(installation: Installation, value: float = 0.9, metric: str = "csat") -> pa.Table:
-    """One value of April, as the compiler leaves it."""
-    row = {
-        "metric": metric, "version": installation.catalogue.metrics[metric].version,
-        "definition_hash": installation.hashes[metric], "grain": "month", "period_start": APRIL,
-        "period_end": date(2026, 4, 30), "segment_dimension": "", "segment_value": "", "value": value,
-        "numerator": value * 1000, "denominator": 1000.0, "sample_size": 1000, "value_state": "final",
-        "state_reason": None,
-    }  # fmt: skip
-    return pa.Table.from_pylist([row], schema=FRAME)
+    return installed(tmp_path)
 
 
 def enter(installation: Installation, **changes: object) -> None:
@@ -57,16 +38,10 @@ def enter(installation: Installation, **changes: object) -> None:
     engine.dispose()
 
 
-def run(installation: Installation, warehouse: Warehouse, run_id: str) -> None:
-    assess_values(installation, warehouse)
-    publish_run(installation, warehouse, run_id=run_id)
-
-
 def test_an_entered_target_colours_the_value_and_is_published(installation: Installation) -> None:
     url = installation.workspace.reporting_url
     with open_warehouse(installation.workspace.warehouse_url) as warehouse:
-        warehouse.write(VALUES, computed(installation))
-        run(installation, warehouse, "before")
+        run(installation, warehouse, "before", computed(installation))
         enter(installation, target=0.97)
         enter(installation, first="2026-04-02")  # no month begins on the second
         enter(installation, dimension="moon", value="full")
