@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from pipelines.assets.backtest import backtest_asset
 from pipelines.assets.kpis import kpi_assets
 from pipelines.assets.outcomes import outcome_assets
 from pipelines.assets.raw import raw_assets
@@ -30,6 +31,7 @@ def build_definitions(
             staging_asset(installation),
             *kpi_assets(installation),
             *outcome_assets(),
+            backtest_asset(),
         ],
         jobs=list(jobs.values()),
         schedules=build_schedules(installation.catalogue, jobs),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from pipelines.assets.backtest import BACKTEST
 from pipelines.assets.specs import RAW
 
 DAILY, RECOMPUTE = "daily", "recompute"
@@ -13,7 +14,7 @@ def build_jobs(executor: dg.ExecutorDefinition | None = None) -> list[dg.Unresol
     """`daily` pulls, computes and publishes; `recompute` does the same from what the raw store holds already, so
     it never calls a vendor. Work per asset is small: one process runs them all unless `executor` says otherwise."""
     chosen = executor or dg.in_process_executor
-    everything = dg.AssetSelection.all()
+    everything = dg.AssetSelection.all() - dg.AssetSelection.assets(BACKTEST)
     return [
         dg.define_asset_job(
             DAILY,

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from connectors.errors import ConnectorError
 from definitions.errors import DefinitionsError
-from pipelines.cli import alerts, asof, check, demo, publication, query, run, sources
+from pipelines.cli import alerts, asof, backtest, check, demo, publication, query, run, sources
 from pipelines.cli.output import Exit, errors
 from pipelines.publishing.errors import PublishingError
 from pipelines.staging import StagingError
@@ -29,6 +29,7 @@ check.register(app)
 demo.register(app)
 publication.register(app)
 alerts.register(app)
+backtest.register(app)
 query.register(app)
 asof.register(app)
 
