@@ -152,7 +152,8 @@ def fiscal_months(calendar: Calendar) -> exp.Select:
     """The months of a week-pattern calendar with their quarter and year, first and last days: the years are listed,
     the pattern says the rest."""
     first, last = _PATTERN_YEARS
-    starts = [period_start(calendar, Grain.YEAR, date(year, 7, 1)) for year in range(first, last + 2)]
+    middle = (calendar.fiscal_year_start + 5) % 12 + 1  # far from where years begin, so that each is met once
+    starts = [period_start(calendar, Grain.YEAR, date(year, middle, 1)) for year in range(first, last + 2)]
     years = nodes.values(
         [
             exp.Tuple(expressions=[nodes.date_literal(here), nodes.date_literal(following)])
