@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connectors.landing import instant_of, overlap_text, sortable
+from connectors.cursors import instant_of, overlap_text, sortable
 from connectors.plan import Plan
 from connectors.settings import LoadSettings
 from connectors.state import DIGEST, StreamState

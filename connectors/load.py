@@ -108,7 +108,7 @@ class _Tally:
     carry: Checkpoint | None = None
 
     def note(self, page: Page, rows: int) -> None:
-        self.pages.append([hashlib.blake2b(page.body, digest_size=16).hexdigest(), rows])
+        self.pages.append([hashlib.sha256(page.body).hexdigest()[:32], rows])
         self.gone += [gone.key for gone in page.gone]
         self.children.update(page.children)
         self.capped += page.capped

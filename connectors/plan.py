@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.landing import instant_of
+from connectors.cursors import instant_of
 from connectors.settings import LoadSettings
 from connectors.state import StreamState
 from connectors.stream import Stream, Window

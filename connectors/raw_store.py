@@ -18,7 +18,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -237,12 +237,11 @@ class LoadWriter:
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
 
-    def append(self, lines: Iterable[bytes]) -> None:
+    def append(self, lines: Sequence[bytes]) -> None:
         """Add lines; they are in the file at the next frame, and last from the next checkpoint on."""
-        for line in lines:
-            self._buffer.append(line)
-            self._buffer_bytes += len(line)
-            self.rows += 1
+        self._buffer += lines
+        self._buffer_bytes += sum(map(len, lines))
+        self.rows += len(lines)
         if self._buffer_bytes >= FRAME_BYTES:
             self._write_frame()
         if self._file_bytes >= PART_BYTES:

@@ -29,6 +29,9 @@ LINE = {
 }
 """The fields of a line beside its data; `load_id` comes from the folder's name."""
 
+USUAL_ENDS = (".___+0000", ".___Z", "Z")
+"""How the vendors end an instant; the first is looked for first."""
+
 EPOCHS: dict[str, tuple[int, int]] = {
     Format.EPOCH_SECONDS: (253_402_300_799, 1_000_000),
     Format.EPOCH_MILLIS: (253_402_300_799_999, 1_000),
@@ -185,7 +188,8 @@ def _cast(column: Column, raw: str) -> str:
 def _instant(column: Column, text: str) -> str:
     match column.format:
         case Format.ISO:
-            return f"CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
+            # Microseconds of an instant are its microseconds in UTC; a cast would ask the calendar.
+            return f"make_timestamp(epoch_us(TRY_CAST({text} AS TIMESTAMPTZ)))"
         case Format.EPOCH_SECONDS | Format.EPOCH_MILLIS:
             most, unit = EPOCHS[column.format]
             number = f"TRY_CAST({text} AS BIGINT)"
@@ -211,8 +215,10 @@ def _sure(column: Column, raw: str, value: str) -> str:
     """A condition under which the cast is what `values.py` would say; empty: always."""
     match column.type:
         case ColumnType.STRING:
-            container = f"left({raw}, 1) NOT IN ('{{', '[')"
-            return f"{raw} IN ({_list(column.allowed)})" if column.allowed else container
+            if column.allowed:
+                return f"{raw} IN ({_list(column.allowed)})"
+            # A text that begins with a brace or a bracket may be a container; order tells in the least time.
+            return f"({raw} < '[' OR ({raw} >= '\\' AND {raw} < '{{') OR {raw} >= '|')"
         case ColumnType.INTEGER:
             return f"CAST({value} AS VARCHAR) = {raw}"
         case ColumnType.DECIMAL | ColumnType.DOUBLE:
@@ -239,8 +245,11 @@ def _sure_instant(column: Column, raw: str, value: str) -> str:
     if column.zone == "UTC":
         # Without an offset the session's zone counts, which is UTC.
         offset = f"{offset} OR length({raw}) BETWEEN 19 AND 26"
-    shape = f"length({raw}) BETWEEN 19 AND 32 AND substr({raw}, 11, 1) IN ('T', ' ') AND substr({raw}, 12, 2) <> '24'"
-    return f"{value} IS NOT NULL AND {shape} AND ({offset})"
+    shape = f"length({raw}) BETWEEN 19 AND 32 AND substr({raw}, 11, 1) IN ('T', ' ')"
+    usual = "".join(f" WHEN {raw} LIKE '____-__-__T__:__:__{end}' THEN true" for end in USUAL_ENDS)
+    # Only CASE leaves out what need not be looked at; AND and OR of a projection evaluate all their parts.
+    written_well = f"CASE{usual} ELSE ({shape}) AND ({offset}) END"
+    return f"{value} IS NOT NULL AND {raw} >= '0' AND substr({raw}, 12, 2) < '24' AND {written_well}"
 
 
 def _list(texts: Sequence[str]) -> str:

@@ -106,13 +106,18 @@ class DuckDBWarehouse:
                 return MergeResult(offered=0, written=0)
             columns = ", ".join(_quoted(name) for name in rows.column_names)
             key_list = ", ".join(_quoted(key) for key in keys)
+            same_key = " AND ".join(
+                f"present.{_quoted(k)} IS NOT DISTINCT FROM newest.{_quoted(k)}" for k in keys
+            )
+            if self._all_new(table, key_list, same_key):
+                self._connection.execute(
+                    f"INSERT INTO {_quoted(table)} ({columns}) SELECT {columns} FROM offered"
+                )
+                return MergeResult(offered=rows.num_rows, written=rows.num_rows)
             order = ", ".join(f"{_quoted(name)} DESC NULLS LAST" for name in newest_by) or key_list
             self._connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE newest AS SELECT {columns} FROM offered"
                 f" QUALIFY row_number() OVER (PARTITION BY {key_list} ORDER BY {order}) = 1"
-            )
-            same_key = " AND ".join(
-                f"present.{_quoted(k)} IS NOT DISTINCT FROM newest.{_quoted(k)}" for k in keys
             )
             if newest_by:
                 # A tie is no change: the same version offered again leaves the table as it is.
@@ -127,6 +132,18 @@ class DuckDBWarehouse:
             written = self._connection.execute("SELECT count(*) FROM newest").fetchall()
             self._connection.execute("DROP TABLE newest")
         return MergeResult(offered=int(rows.num_rows), written=int(written[0][0]))
+
+    def _all_new(self, table: str, key_list: str, same_key: str) -> bool:
+        """Are the offered keys all different, and none of them in the table? Then there is nothing to compare.
+
+        The usual case of a first load: it saves a copy of every row.
+        """
+        found = self._connection.execute(
+            f"SELECT EXISTS (SELECT 1 FROM offered GROUP BY {key_list} HAVING count(*) > 1) OR EXISTS"
+            f" (SELECT 1 FROM offered AS newest WHERE EXISTS (SELECT 1 FROM {_quoted(table)} AS present"
+            f" WHERE {same_key}))"
+        ).fetchall()
+        return not found[0][0]
 
     def replace(self, table: str, sql: str) -> int:
         with self.transaction():
