@@ -21,6 +21,7 @@ class LoadSettings:
         lateness_share: a row that comes later than this share of the overlap is a warning.
         recent_rows: remember at most that many rows of the overlap, to measure lateness.
         quota_share: stop when the account has used more of the vendor's quota.
+        parallel_requests: so many requests are under way at once where a vendor has to be asked for each parent.
         http: patience and caps of the client.
     """
 
@@ -34,4 +35,5 @@ class LoadSettings:
     lateness_share: float = 0.5
     recent_rows: int = 100_000
     quota_share: float = 0.8
+    parallel_requests: int = 4
     http: HttpLimits = field(default_factory=HttpLimits)

@@ -351,7 +351,74 @@ class QualitySettings(Section):
 
 
 class ConnectorSettings(Section):
-    """Time-outs, retries, overlaps. Source: connector rules."""
+    """How careful and how patient a load is. Source: connector rules, points 1 to 4.
+
+    A stream's overlap and an account's rate belong to the vendor: they stand in the stream's declaration and in the
+    source's YAML.
+    """
+
+    safety_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="the watermark stays that far behind the begin of a reading (seconds; point 2)",
+    )
+    future_seconds: float = Field(
+        300.0, ge=0, description="a stamp that far ahead of the vendor's clock is clamped (seconds; fault 16)"
+    )
+    checkpoint_seconds: float = Field(
+        5.0, ge=0, description="a long load makes its progress last that often (seconds; point 5)"
+    )
+    resume_hours: float = Field(
+        24.0,
+        ge=0,
+        description="an unfinished load that is older is begun again (hours; bulk results live days)",
+    )
+    full_read_days: float = Field(
+        30.0,
+        ge=0,
+        description="a stream is read whole that often, for silent edits; 0 never (days; fault 14)",
+    )
+    vanished_share: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="more rows gone at once are a failed check, no deletion (fraction; point 3)",
+    )
+    vanished_rows: int = Field(
+        20, ge=0, description="so few rows may vanish at once whatever their share (rows; point 3)"
+    )
+    lateness_share: float = Field(
+        0.5, gt=0, le=1, description="a row later than this share of the overlap warns (fraction; point 2)"
+    )
+    recent_rows: int = Field(
+        100_000, ge=0, description="rows of the overlap remembered to measure lateness (rows; 8 bytes each)"
+    )
+    quota_share: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="a load stops where more of the day's quota is used (fraction; Salesforce)",
+    )
+    parallel_requests: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="requests under way at once where a vendor asks for each parent (requests)",
+    )
+    connect_seconds: float = Field(10.0, gt=0, description="to open a connection (seconds; point 1)")
+    read_seconds: float = Field(60.0, gt=0, description="between two pieces of a body (seconds; point 1)")
+    request_seconds: float = Field(
+        300.0, gt=0, description="for one whole answer, however it drips (seconds; fault 7)"
+    )
+    attempts: int = Field(8, ge=1, description="how often one request is tried (attempts; point 1)")
+    backoff_seconds: float = Field(
+        1.0, ge=0, description="first wait where the vendor names none, doubled each time (seconds; point 1)"
+    )
+    backoff_cap: float = Field(60.0, ge=0, description="longest such wait (seconds; point 1)")
+    budget_seconds: float = Field(
+        1800.0, ge=0, description="all waits of a load together (seconds; point 1, total time budget)"
+    )
+    body_mebibytes: int = Field(256, ge=1, description="the largest decoded body (MiB; fault 33)")
 
 
 class LintSettings(Section):

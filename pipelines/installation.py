@@ -47,6 +47,7 @@ class Installation:
         """
         catalogue = load_catalogue(workspace.catalogue)
         sources = load_sources(workspace)
+        sources = tuple(source.with_settings(catalogue.settings.connectors) for source in sources)
         tables = neutral_tables(catalogue)
         shipped = load_models({source.system for source in sources}, workspace.staging)
         # A model of a table that the dictionary does not know would build what nobody reads.

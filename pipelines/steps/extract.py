@@ -11,7 +11,6 @@ from connectors.raw_store import RawStore
 from connectors.registry import connect, system_of
 from connectors.result import LoadResult
 from connectors.runtime import Runtime
-from connectors.settings import LoadSettings
 from connectors.state import StateStore
 from connectors.sync import sync_stream
 from pipelines.steps.load_log import note_failure, note_success
@@ -66,7 +65,7 @@ def extract(
             began = workspace.now()
             try:
                 connection = connection or connect(
-                    source.config, system_of(source.config), runtime, LoadSettings()
+                    source.config, system_of(source.config), runtime, source.settings
                 )
                 result = sync_stream(
                     source.config,
@@ -74,6 +73,7 @@ def extract(
                     store,
                     state,
                     workspace.clock,
+                    settings=source.settings,
                     runtime=runtime,
                     connection=connection,
                 )

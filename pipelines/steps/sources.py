@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 
 from connectors.config import SourceConfig
 from connectors.config import load_sources as load_configurations
+from connectors.http import HttpLimits
 from connectors.raw_store import StreamId
 from connectors.registry import streams_of
+from connectors.settings import LoadSettings
 from connectors.stream import Stream
+from definitions.settings import ConnectorSettings
 from pipelines.workspace import Workspace
 
 
@@ -19,6 +22,7 @@ class SourceInstance:
 
     config: SourceConfig
     streams: tuple[Stream, ...]
+    settings: LoadSettings = field(default_factory=LoadSettings)
 
     @property
     def name(self) -> str:
@@ -33,6 +37,10 @@ class SourceInstance:
     def typed_table(self, stream: str) -> str:
         """Table of a stream's typed rows: `salesforce.opportunities`."""
         return f"{self.system}.{stream}"
+
+    def with_settings(self, settings: ConnectorSettings) -> SourceInstance:
+        """The same source under the installation's settings."""
+        return replace(self, settings=load_settings(settings))
 
     def stream_id(self, stream: str) -> StreamId:
         """Where a stream's loads are in the raw store."""
@@ -52,3 +60,11 @@ def load_sources(
     return tuple(
         SourceInstance(config, streams_of(config)) for config in load_configurations(workspace.sources)
     )
+
+
+def load_settings(settings: ConnectorSettings) -> LoadSettings:
+    """The registry's values as the connectors take them: a setting and its field have one name."""
+    given = settings.model_dump()
+    http = {one.name: given[one.name] for one in fields(HttpLimits) if one.name in given}
+    own = {one.name: given[one.name] for one in fields(LoadSettings) if one.name in given}
+    return LoadSettings(**own, http=HttpLimits(**http, body_bytes=settings.body_mebibytes << 20))
