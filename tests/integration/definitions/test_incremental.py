@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from definitions.compiler import Compiler
 from definitions.compiler.incremental import compile_incremental, touched
-from tests.integration.definitions.worlds import Row, Tables, catalogue, duckdb_engine, worlds
+from tests.integration.definitions.worlds import Postgres, Row, Run, Tables, catalogue, duckdb_engine, worlds
 
 START, END = date(2024, 2, 25), date(2024, 4, 15)
 GRAINS = ("day", "month")
@@ -30,29 +31,48 @@ METRICS = (
     "returning",
     "carried",
     "won_new",
+    "plan_count",
 )
-COMPILER = Compiler(catalogue("berlin"))
-FULL = COMPILER.batches(METRICS, grains=GRAINS, start=START, end=END)
-STATEMENTS = [batch.sql("duckdb") for batch in FULL]
 Key = tuple[Any, ...]
+Numbers = tuple[Any, ...]
+
+
+@lru_cache
+def compiler(calendar: str) -> Compiler:
+    return Compiler(catalogue(calendar))
+
+
+@lru_cache
+def statements(calendar: str, dialect: str) -> list[str]:
+    batches = compiler(calendar).batches(METRICS, grains=GRAINS, start=START, end=END)
+    return [batch.sql(dialect) for batch in batches]
 
 
 class Recomputation(RuleBasedStateMachine):
-    """Rows come late, change and go; the kept values always equal those of a full computation."""
+    """Rows come late, change and go, dimensions and calendars change; the kept values always equal those of a
+    full computation."""
+
+    dialect = "duckdb"
+
+    def engine(self) -> Run:
+        """An engine that holds the tables as they are now."""
+        return duckdb_engine(compiler("berlin").catalogue, self.tables)
 
     @initialize(tables=worlds(10))
     def begin(self, tables: Tables) -> None:
         self.tables = tables
+        self.calendar = "berlin"
         self.values = self.full()
 
-    def full(self) -> dict[Key, tuple[Any, ...]]:
-        run = duckdb_engine(COMPILER.catalogue, self.tables)
-        return {_key(row): _numbers(row) for statement in STATEMENTS for row in run(statement)}
+    def full(self) -> dict[Key, Numbers]:
+        run = self.engine()
+        found = statements(self.calendar, self.dialect)
+        return {_key(row): _numbers(row) for statement in found for row in run(statement)}
 
     def recompute(self, source: str, images: list[Row]) -> None:
-        run = duckdb_engine(COMPILER.catalogue, self.tables)
-        changed = touched(COMPILER, METRICS, {source: images}, run)
-        for part in compile_incremental(COMPILER, changed, start=START, end=END, grains=GRAINS):
+        run, here = self.engine(), compiler(self.calendar)
+        changed = touched(here, METRICS, {source: images}, run, self.dialect)
+        for part in compile_incremental(here, changed, start=START, end=END, grains=GRAINS):
             gone = [
                 key
                 for key in self.values
@@ -60,7 +80,7 @@ class Recomputation(RuleBasedStateMachine):
             ]
             for key in gone:
                 del self.values[key]
-            self.values |= {_key(row): _numbers(row) for row in run(part.batch.sql("duckdb"))}
+            self.values |= {_key(row): _numbers(row) for row in run(part.batch.sql(self.dialect))}
 
     @rule(table=st.sampled_from(["events", "states", "snapshots"]), data=st.data())
     def a_row_leaves(self, table: str, data: st.DataObject) -> None:
@@ -96,6 +116,30 @@ class Recomputation(RuleBasedStateMachine):
         self.tables["accounts"][number] = now
         self.recompute("accounts", [was, now])
 
+    @rule(other=worlds(3))
+    def an_interval_of_a_dimension_ends(self, other: Tables) -> None:
+        """A plan that was open ends when another begins."""
+        open_plans = [row for row in self.tables["plans"] if row["valid_to"] is None]
+        if open_plans and other["events"]:
+            was = open_plans[0]
+            at = other["events"][0]["happened_at"]
+            if at > was["valid_from"]:
+                ended = {**was, "valid_to": at}
+                begun = {**was, "valid_from": at, "plan": "b"}
+                self.tables["plans"][self.tables["plans"].index(was)] = ended
+                self.tables["plans"].append(begun)
+                self.recompute("plans", [was, ended, begun])
+
+    @rule(calendar=st.sampled_from(["berlin", "new_york"]))
+    def the_calendar_changes(self, calendar: str) -> None:
+        """A changed calendar changes the hash of every definition in it, and what is hashed anew is computed anew."""
+        was, now = compiler(self.calendar), compiler(calendar)
+        changed = [name for name in METRICS if was.hash_of(name) != now.hash_of(name)]
+        assert changed == (list(METRICS) if calendar != self.calendar else [])
+        self.calendar = calendar
+        if changed:
+            self.values = self.full()
+
     @invariant()
     def nothing_is_stale(self) -> None:
         if hasattr(self, "values"):
@@ -114,14 +158,28 @@ def _numbers(row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in ("value", "numerator", "denominator", "sample_size"))
 
 
-TestRecomputation = Recomputation.TestCase
-TestRecomputation.settings = settings(
+MODERATE = settings(
     max_examples=4,
-    stateful_step_count=4,
+    stateful_step_count=5,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
+TestRecomputation = Recomputation.TestCase
+TestRecomputation.settings = MODERATE
+
+
+def test_on_postgres(postgres_url: str) -> None:
+    database = Postgres(postgres_url, catalogue("berlin"))
+
+    class OnPostgres(Recomputation):
+        dialect = "postgres"
+
+        def engine(self) -> Run:
+            return database.fill(self.tables)
+
+    run_state_machine_as_test(OnPostgres, settings=MODERATE)
+    database.close()
 
 
 def test_a_late_row_touches_only_its_periods() -> None:
@@ -129,9 +187,9 @@ def test_a_late_row_touches_only_its_periods() -> None:
         "event_id": 1, "account_id": None, "user_id": "u1", "team": "a", "amount": None, "score": None, "ok": True,
         "is_test": False, "happened_at": date(2024, 3, 3), "done_at": None, "on_day": None,
     }  # fmt: skip
-    changed = touched(COMPILER, ["events_count", "last_week", "cash"], {"events": [row]})
+    changed = touched(compiler("berlin"), ["events_count", "last_week", "cash"], {"events": [row]})
     assert set(changed) == {"events_count", "last_week"}
     (part,) = compile_incremental(
-        COMPILER, {"events_count": changed["events_count"]}, start=START, end=END, grains=["day"]
+        compiler("berlin"), {"events_count": changed["events_count"]}, start=START, end=END, grains=["day"]
     )
     assert (part.first, part.last) == (date(2024, 3, 3), date(2024, 3, 3))
