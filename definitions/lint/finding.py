@@ -118,9 +118,10 @@ class Subject:
 
     @cached_property
     def chosen(self) -> Mapping[str, Metric]:
-        """Every metric that is a KPI of somebody by choice: listed by a team, or above operational."""
+        """KPIs by choice: those that teams list and the north star; where no team lists any, all above operational."""
         listed = {name for team in self.catalogue.teams.values() for name in team.kpis}
-        return {m.name: m for m in self.active if m.level != "operational" or m.name in listed}
+        levels = ("north_star",) if listed else ("north_star", "supporting")
+        return {m.name: m for m in self.active if m.level in levels or m.name in listed}
 
     @cached_property
     def key_results(self) -> tuple[tuple[Cycle, Objective, KeyResult], ...]:

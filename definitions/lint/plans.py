@@ -21,7 +21,7 @@ from definitions.model import Derived, Metric
 from definitions.versions import normal_form
 
 _WORD = re.compile(r"[a-z0-9]+")
-_LOOSE = ("time", "missing", "minimum_sample", "calendar")
+_LOOSE = ("missing", "minimum_sample", "calendar")
 
 
 def _duplicate(subject: Subject) -> Found:
@@ -47,7 +47,7 @@ def _near_duplicate(subject: Subject) -> Found:
         if loose[one.name] == loose[other.name]:
             yield (
                 about(other),
-                f"{other.name} differs from {one.name} ({one.location}) only in time column, gaps, sample or spelling",
+                f"{other.name} differs from {one.name} ({one.location}) only in gaps, sample, calendar or spelling",
             )
             continue
         alike = _likeness(leaves[one.name], leaves[other.name])
