@@ -35,6 +35,8 @@ class CursorDeclared(Declared):
     precision_seconds: float = Field(0.000001, gt=0, description="step of the system's filter")
     zone: str = Field("UTC", description="zone of stamps without an offset")
     beginning: datetime | None = Field(None, description="value of the filter in the first load")
+    written: str = Field("", description="strftime pattern of the filter's value, where it is not ISO 8601")
+    written_zone: str = Field("", description="zone in which the system takes such a value; default UTC")
 
     def cursor(self) -> Cursor:
         """The cursor as streams hold it."""
@@ -45,6 +47,8 @@ class CursorDeclared(Declared):
             precision=timedelta(seconds=self.precision_seconds),
             zone=self.zone,
             beginning=self.beginning,
+            written=self.written,
+            written_zone=self.written_zone,
         )
 
 

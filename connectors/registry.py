@@ -9,15 +9,22 @@ from typing import Any
 from connectors.auth import Anonymous, Authenticator, Basic, OAuth2, StaticHeader, token_url
 from connectors.config import AuthConfig, SourceConfig
 from connectors.errors import ConfigurationError
-from connectors.http import HttpClient, HttpLimits
+from connectors.http import HttpClient
 from connectors.rate import RateBudgets
 from connectors.result import Progress, ProgressHook
 from connectors.runtime import Runtime
 from connectors.settings import LoadSettings
 from connectors.stream import Stream, System
+from connectors.traffic import HttpLimits
 
 VENDORS = ("github", "hubspot", "intercom", "jira", "jira_dc", "linear", "salesforce", "zendesk")
-BUILT = {"files": "files", "http": "http_source", "process": "process_source", "sql": "sql"}
+BUILT = {
+    "files": "files",
+    "http": "http_source",
+    "module": "module_source",
+    "process": "process_source",
+    "sql": "sql",
+}
 """Systems whose streams the source itself declares, and the module that builds them."""
 
 
@@ -27,7 +34,7 @@ def systems() -> tuple[str, ...]:
 
 
 def system_of(source: SourceConfig) -> System:
-    """The system of a source. A source of kind files, sql, http or process declares its streams itself; it may
+    """The system of a source. A source of kind files, sql, http, process or module declares its streams itself; it may
     carry any name as its system when `settings.kind` says which of them it is.
 
     Raises:
@@ -106,6 +113,8 @@ def connect(
         limits=limits_of(source, settings.http),
         refuse=system.refuse,
         on_wait=waited,
+        parallel=settings.parallel_requests,
+        quota_share=settings.quota_share,
     )
 
 

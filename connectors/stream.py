@@ -162,6 +162,8 @@ class Cursor:
         precision: the step of the vendor's filter; the window's start is rounded down to it.
         zone: the zone in which stamps without an offset are meant.
         beginning: the filter's value when the window has no start; None leaves the filter out.
+        written: strftime pattern of the filter's value, where it is not ISO 8601.
+        written_zone: the zone in which the system takes such a value, where it is not UTC.
     """
 
     field: str
@@ -170,6 +172,8 @@ class Cursor:
     precision: timedelta = timedelta(microseconds=1)
     zone: str = "UTC"
     beginning: datetime | None = None
+    written: str = ""
+    written_zone: str = ""
 
     @cached_property
     def segments(self) -> PathSegments:
@@ -193,6 +197,8 @@ class Cursor:
         rounded = EPOCH + timedelta(microseconds=micros)
         if self.kind is CursorKind.DATE:
             return rounded.date().isoformat()
+        if self.written:
+            return _on_the_wall(rounded, ZoneInfo(self.written_zone or "UTC")).strftime(self.written)
         digits = "microseconds" if micros % 1_000 else "milliseconds" if micros % 1_000_000 else "seconds"
         return rounded.replace(tzinfo=None).isoformat(timespec=digits) + "Z"
 
@@ -216,6 +222,13 @@ class Cursor:
         if stamp.tzinfo is None:
             stamp = stamp.replace(tzinfo=ZoneInfo(self.zone))
         return stamp.astimezone(UTC)
+
+
+def _on_the_wall(instant: datetime, zone: ZoneInfo) -> datetime:
+    """What a clock in `zone` shows; an hour less while it shows each time twice, so that no reading is too late."""
+    shown = instant.astimezone(zone)
+    twice = shown.replace(fold=0).utcoffset() != shown.replace(fold=1).utcoffset()
+    return shown - timedelta(hours=1) if twice else shown
 
 
 def _number(value: object) -> float:
