@@ -9,7 +9,21 @@ from rich.markup import escape
 
 from connectors.errors import ConnectorError
 from definitions.errors import DefinitionsError
-from pipelines.cli import alerts, asof, backtest, check, demo, publication, query, run, sources
+from pipelines.cli import (
+    alerts,
+    asof,
+    backtest,
+    check,
+    checkin,
+    cycle,
+    demo,
+    okrs,
+    publication,
+    query,
+    run,
+    serve,
+    sources,
+)
 from pipelines.cli.output import Exit, errors
 from pipelines.publishing.errors import PublishingError
 from pipelines.staging import StagingError
@@ -32,6 +46,10 @@ alerts.register(app)
 backtest.register(app)
 query.register(app)
 asof.register(app)
+okrs.register(app)
+checkin.register(app)
+cycle.register(app)
+serve.register(app)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@
 | what drove a change? | `contributions.contribution_rows`, `effects.segment_effects`, `contributions.influences` |
 | what do good numbers hide? | `signals` |
 | what do people say? | `checkins` (the desk), `check_in_files`, `web` (the form), `dues` |
-| how does a cycle end? | `closing` |
+| how does a cycle end, and the next begin? | `closing`, `next_cycle` |
 | in a spreadsheet? | `export_csv`, `import_csv` |
 
 The rules themselves are in `pipelines.scoring`.

@@ -182,6 +182,10 @@ class CheckInDesk:
         """Check-ins that stand, by key result and day."""
         return current(self._store.check_ins())
 
+    def recorded(self) -> tuple[CheckIn, ...]:
+        """Everything that was ever said, in order of recording."""
+        return self._store.check_ins()
+
     def _open(self) -> list[tuple[Cycle, Objective, KeyResult]]:
         return [
             (cycle, objective, key_result)
@@ -202,7 +206,7 @@ class CheckInDesk:
                 "key_result", f"{key!r} is not open (cycle {known[key].key} is {known[key].state})"
             )
         raise CheckInError(
-            "key_result", f"there is no key result {key!r}; list them with: vitals checkin --list"
+            "key_result", f"there is no key result {key!r}; list them with: vitals checkin list"
         )
 
     def _lead(self, objective: Objective) -> str | None:

@@ -2,7 +2,6 @@
 
     plan = plan_close(catalogue, "2026-Q3", values, as_of=today)
     close_files(catalogue.root, plan)             # edits the YAML, comments and order kept; or nothing
-    print(draft_next_cycle(catalogue, plan, answers, key="2026-Q4", name="Q4 2026", start=..., end=...))
 
 The dictionary stays the one place where goals are written: closing sets `state: closed` and writes baselines with
 `set_by: system` into the next cycle's file, where a review sees them. The next publication then freezes the scores.
@@ -11,7 +10,8 @@ Closing again changes nothing. Source: scoring rules, "Cycle".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -33,6 +33,7 @@ from pipelines.scoring.cycle import (
     SYSTEM,
     Answer,
     BaselineDecision,
+    GoalNumbers,
     MeasuredPeriod,
     RecordedBaseline,
     next_baseline,
@@ -86,21 +87,24 @@ def plan_close(
     today: date,
     *,
     check_ins: Collection[CheckIn] = (),
+    agreed: Mapping[str, GoalNumbers] | None = None,
     failed: Collection[tuple[str, date]] = (),
 ) -> ClosePlan:
     """Decide what closing a cycle does, without doing it.
 
-    `failed` names (metric, first day) of periods whose checks failed: they never become a baseline.
+    `values` are those of the last good run, so that nothing that was held back becomes a baseline; `failed` names
+    (metric, first day) of further periods whose checks failed.
 
     Raises:
         CloseError: there is no such cycle, it is a draft, or it is not over.
     """
-    cycle = _cycle(catalogue, key)
+    cycle = cycle_of(catalogue, key)
     if cycle.state == "draft":
         raise CloseError(f"cycle {key} is a draft; open it first, or delete its file")
     if today <= cycle.end:
         raise CloseError(f"cycle {key} runs until {cycle.end}; close it after that day")
-    final = score_cycle(catalogue, _closed(cycle), values, cycle.end, check_ins=check_ins)
+    closed = replace(cycle, state="closed")
+    final = score_cycle(catalogue, closed, values, cycle.end, check_ins=check_ins, agreed=agreed)
     by_key = {row.key_result_key: row for row in final.key_results}
     following = _following(catalogue, cycle)
     return ClosePlan(
@@ -117,76 +121,59 @@ def plan_close(
     )
 
 
-def close_files(folder: Path, plan: ClosePlan) -> tuple[Path, ...]:
+def close_files(
+    folder: Path,
+    plan: ClosePlan,
+    answers: Mapping[str, Answer] | None = None,
+    drafted: tuple[str, str] | None = None,
+) -> tuple[Path, ...]:
     """Edit the cycle's file and the next one's; returns the files that changed, none the second time.
+
+    `answers` become the closing note of their objective where it has none; `drafted` is a further file (its path
+    within the dictionary, its text), written along.
 
     Raises:
         CatalogueError: the dictionary would not load afterwards; nothing was written.
-        CloseError: a key result is not where the dictionary says.
+        CloseError: a key result or a file is not where the dictionary says.
     """
     texts = {name: content.decode("utf-8") for name, content in read_folder(folder).items()}
     changed: dict[str, str] = {}
-    for name, text in texts.items():
-        if not name.startswith("objectives/"):
-            continue
-        document = yaml.compose(text, Loader=yaml.SafeLoader)
+    for name, text, document in _cycle_files(texts):
         head = _child(document, "cycle")
         key = _scalar(_child(head, "key"))
         edits: list[Edit] = []
         if key == plan.cycle and _scalar(_child(head, "state")) != "closed":
             edits.append(set_value(text, head, "state", "closed"))
+            edits += _note_edits(text, document, answers or {})
         if key == plan.next_cycle:
             edits += _baseline_edits(text, document, plan)
         if edits:
             changed[name] = edited(text, edits)
-    if changed:
-        load_texts({**texts, **changed}, root=folder)
-    return tuple(write_whole(folder / name, content) for name, content in sorted(changed.items()))
+    if drafted is not None and changed:
+        if drafted[0] in texts:
+            raise CloseError(f"{folder / drafted[0]} is there already; give the next cycle another key")
+        changed[drafted[0]] = drafted[1]
+    return _written(folder, texts, changed)
 
 
-def draft_next_cycle(
-    catalogue: Catalogue,
-    plan: ClosePlan,
-    answers: Mapping[str, Answer],
-    *,
-    key: str,
-    name: str,
-    start: date,
-    end: date,
-) -> str:
-    """A file for the next cycle to start from: goals that are kept or to be modified, from where they ended.
+def open_files(catalogue: Catalogue, key: str) -> tuple[Path, ...]:
+    """Set a draft's state to open in its file; returns the files that changed, none the second time.
 
-    Unanswered goals are kept. What a person has to decide is marked with `# decide`.
+    Raises:
+        CatalogueError: the dictionary would not load afterwards; nothing was written.
+        CloseError: there is no such cycle, or it is closed.
     """
-    cycle = _cycle(catalogue, plan.cycle)
-    results = {row.key_result_key: row for row in plan.results}
-    lines = [
-        "cycle:",
-        *_lines({"key": key, "name": name, "start": start, "end": end, "state": "draft"}, 2),
-        f"  check_in: {cycle.check_in}",
-        "objectives:",
-    ]
-    for objective in cycle.objectives:
-        kept = [
-            kr
-            for kr in objective.key_results
-            if kr.status == "active" and answers.get(kr.key, Answer.KEEP) is not Answer.ABANDON
-        ]
-        if not kept:
-            continue
-        head = {
-            "key": f"{objective.key}-{key.casefold()}",
-            "title": objective.title,
-            "team": objective.team,
-            "owner": objective.owner,
-            "commitment": objective.commitment,
-            "perspective": objective.perspective,
-        }
-        lines += _item(_lines(head, 0), 2)
-        lines.append("    key_results:")
-        for kr in kept:
-            lines += _item(_key_result_lines(kr, results[kr.key], key, answers.get(kr.key, Answer.KEEP)), 6)
-    return "\n".join(lines) + "\n"
+    cycle = cycle_of(catalogue, key)
+    if cycle.state == "closed":
+        raise CloseError(f"cycle {key} is closed; what is final stays final")
+    texts = {name: content.decode("utf-8") for name, content in read_folder(catalogue.root).items()}
+    changed: dict[str, str] = {}
+    for name, text, document in _cycle_files(texts):
+        head = _child(document, "cycle")
+        is_open = cycle.state == "open"
+        if _scalar(_child(head, "key")) == key and not is_open:
+            changed[name] = edited(text, [set_value(text, head, "state", "open")])
+    return _written(catalogue.root, texts, changed)
 
 
 # ── baselines ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -232,7 +219,8 @@ def _following(catalogue: Catalogue, cycle: Cycle) -> Cycle | None:
     return min(later, key=lambda other: (other.start, other.key), default=None)
 
 
-def _cycle(catalogue: Catalogue, key: str) -> Cycle:
+def cycle_of(catalogue: Catalogue, key: str) -> Cycle:
+    """The cycle of this key, or a refusal that names those there are."""
     for cycle in catalogue.cycles:
         if cycle.key == key:
             return cycle
@@ -240,11 +228,32 @@ def _cycle(catalogue: Catalogue, key: str) -> Cycle:
     raise CloseError(f"there is no cycle {key!r}; there are: {known}")
 
 
-def _closed(cycle: Cycle) -> Cycle:
-    return replace(cycle, state="closed")
-
-
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _cycle_files(texts: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
+    """(path, text, YAML nodes) of every file of a cycle."""
+    for name, text in sorted(texts.items()):
+        if name.startswith("objectives/"):
+            yield name, text, yaml.compose(text, Loader=yaml.SafeLoader)
+
+
+def _written(folder: Path, texts: Mapping[str, str], changed: Mapping[str, str]) -> tuple[Path, ...]:
+    """Load what the dictionary would be, then write what changed."""
+    if changed:
+        load_texts({**texts, **changed}, root=folder)
+    return tuple(write_whole(folder / name, content) for name, content in sorted(changed.items()))
+
+
+def _note_edits(text: str, document: Any, answers: Mapping[str, Answer]) -> list[Edit]:
+    """What was decided about an objective's key results, as its closing note, where nobody wrote one."""
+    edits = []
+    for objective in _items(document, "objectives"):
+        keys = [_scalar(_child(kr, "key")) or "" for kr in _items(objective, "key_results")]
+        told = "; ".join(f"{answers[key]} {key}" for key in keys if key in answers)
+        if told and _child(objective, "closing_note") is None:
+            edits.append(set_value(text, objective, "closing_note", json.dumps(f"Decided at close: {told}.")))
+    return edits
 
 
 def _baseline_edits(text: str, document: Any, plan: ClosePlan) -> list[Edit]:
@@ -261,7 +270,7 @@ def _baseline_edits(text: str, document: Any, plan: ClosePlan) -> list[Edit]:
         node = nodes.get(planned.key_result)
         if node is None:
             raise CloseError(f"the file of cycle {plan.next_cycle} has no key result {planned.key_result!r}")
-        value = f"{{value: {_plain(decision.value)}, as_of: {decision.as_of}, set_by: {SYSTEM}}}"
+        value = f"{{value: {plain(decision.value)}, as_of: {decision.as_of}, set_by: {SYSTEM}}}"
         edits.append(set_value(text, node, "baseline", value))
     return edits
 
@@ -281,50 +290,6 @@ def _scalar(node: Any) -> str | None:
     return str(node.value) if isinstance(node, yaml.ScalarNode) else None
 
 
-# ── draft ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _key_result_lines(kr: KeyResult, result: KeyResultScoreRow, cycle: str, answer: Answer) -> list[str]:
-    known = {
-        "key": f"{kr.key}-{cycle.casefold()}",
-        "statement": kr.statement,
-        "owner": kr.owner,
-        "type": kr.kr_type,
-        "metric": kr.metric,
-        "grain": kr.grain,
-        "weight": _plain(Decimal(str(kr.weight))),
-    }
-    ended = "unknown" if result.score is None else f"{result.score:.2f}"
-    lines = [f"# it ended at a score of {ended}, {result.published_status}"]
-    for line in _lines(known, 0):
-        lines.append(f"{line}  # decide: from and to" if line.startswith("statement:") else line)
-    if kr.metric is not None and result.current_value is not None and result.value_as_of_date is not None:
-        value = _plain(Decimal(str(result.current_value)))
-        lines.append(f"baseline: {{value: {value}, as_of: {result.value_as_of_date}, set_by: {SYSTEM}}}")
-    if kr.target is not None:
-        asks = answer is Answer.MODIFY or result.target_met
-        lines.append(f"target: {_plain(Decimal(str(kr.target)))}" + ("  # decide" if asks else ""))
-    return lines
-
-
-def _lines(values: Mapping[str, Any], indent: int) -> list[str]:
-    known = {name: value for name, value in values.items() if value is not None}
-    text = yaml.safe_dump(known, sort_keys=False, allow_unicode=True, width=1000)
-    return [" " * indent + line for line in text.splitlines()]
-
-
-def _item(lines: list[str], indent: int) -> list[str]:
-    """Lines of a mapping as one item of a list; a leading comment stays above it."""
-    comments = [line for line in lines if line.startswith("#")]
-    rest = [line for line in lines if not line.startswith("#")]
-    pad = " " * indent
-    return [
-        *(pad + line for line in comments),
-        f"{pad}- {rest[0]}",
-        *(f"{pad}  {line}" for line in rest[1:]),
-    ]
-
-
-def _plain(value: Decimal) -> str:
+def plain(value: Decimal) -> str:
     """A number as people write it."""
     return f"{value.normalize():f}"

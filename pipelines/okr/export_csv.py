@@ -16,7 +16,15 @@ from typing import Any
 from definitions.model import Catalogue, Cycle, KeyResult, Objective
 from pipelines.publishing.records import KeyResultScoreRow
 
-CYCLE_COLUMNS = ("cycle", "cycle_name", "cycle_start", "cycle_end", "cycle_state", "check_in")
+CYCLE_COLUMNS = (
+    "cycle",
+    "cycle_name",
+    "cycle_start",
+    "cycle_end",
+    "cycle_state",
+    "check_in",
+    "cycle_silence",
+)
 OBJECTIVE_COLUMNS = (
     "objective",
     "title",
@@ -30,6 +38,7 @@ OBJECTIVE_COLUMNS = (
     "lifecycle",
     "perspective",
     "closing_note",
+    "objective_silence",
 )
 KEY_RESULT_COLUMNS = (
     "key_result",
@@ -65,6 +74,7 @@ KEY_RESULT_COLUMNS = (
     "leading",
     "status",
     "revisions",
+    "silence",
 )
 STANDING_COLUMNS = (
     "as_of",
@@ -120,7 +130,15 @@ def _cycle_cells(cycle: Cycle) -> dict[str, Any]:
     return dict(
         zip(
             CYCLE_COLUMNS,
-            (cycle.key, cycle.name, cycle.start, cycle.end, cycle.state, cycle.check_in),
+            (
+                cycle.key,
+                cycle.name,
+                cycle.start,
+                cycle.end,
+                cycle.state,
+                cycle.check_in,
+                _silences(cycle.silences),
+            ),
             strict=True,
         )
     )
@@ -130,10 +148,11 @@ def _objective_cells(objective: Objective) -> dict[str, Any]:
     return {
         "objective": objective.key,
         "objective_owner": objective.owner,
+        "objective_silence": _silences(objective.silences),
         **{
             name: getattr(objective, name)
             for name in OBJECTIVE_COLUMNS
-            if name not in {"objective", "objective_owner"}
+            if name not in {"objective", "objective_owner", "objective_silence"}
         },
     }
 
@@ -181,6 +200,7 @@ def _key_result_cells(kr: KeyResult) -> dict[str, Any]:
                 for r in kr.revisions
             ]
         ),
+        "silence": _silences(kr.silences),
     }
 
 
@@ -213,6 +233,10 @@ def _cell(name: str, value: Any) -> str:
 
 def _pairs_text(pairs: Sequence[tuple[str, str]]) -> str:
     return json.dumps(dict(pairs), ensure_ascii=False) if pairs else ""
+
+
+def _silences(pairs: Sequence[tuple[str, str]]) -> str:
+    return _json([{"rule": rule, "why": reason} for rule, reason in pairs])
 
 
 def _json(items: Sequence[Mapping[str, Any]]) -> str:

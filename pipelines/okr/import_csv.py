@@ -128,7 +128,10 @@ def _cycle_of(row: Mapping[str, str]) -> dict[str, Any]:
         "cycle_state": "state",
         "check_in": "check_in",
     }
-    return {to: row[name] for name, to in names.items() if row.get(name)}
+    found: dict[str, Any] = {to: row[name] for name, to in names.items() if row.get(name)}
+    if row.get("cycle_silence"):
+        found["silence"] = _list("cycle_silence", row["cycle_silence"])
+    return found
 
 
 def _objective_of(row: Mapping[str, str]) -> dict[str, Any]:
@@ -136,6 +139,8 @@ def _objective_of(row: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {
         renamed.get(name, name): row[name] for name in OBJECTIVE_COLUMNS if row.get(name)
     }
+    if row.get("objective_silence"):
+        found["silence"] = _list("objective_silence", found.pop("objective_silence"))
     if "contributes" in found:
         found["contributes"] = _boolean("contributes", found["contributes"])
     return found
@@ -176,7 +181,7 @@ def _key_result_of(row: Mapping[str, str]) -> dict[str, Any]:
                 else {}
             ),
         }
-    for name in ("milestones", "revisions"):
+    for name in ("milestones", "revisions", "silence"):
         if row.get(name):
             found[name] = _list(name, row[name])
     return found

@@ -36,6 +36,8 @@ from pipelines.scoring.cycle import GoalNumbers
 from pipelines.scoring.errors import CheckInError
 from pipelines.scoring.kinds import KeyResultStatus
 
+_EDITABLE = ("baseline_value", "target_value", "stretch_value", "band_low", "band_high", "weight")
+
 
 class DatabaseCheckIns:
     """The table `kpi_input.check_in`, and what the published tables say about key results.
@@ -170,6 +172,45 @@ class DatabaseCheckIns:
                     band_high=row.band_high,
                 )
         return found
+
+    def edits(self) -> tuple[dict[str, Any], ...]:
+        """Targets, baselines and weights that changed from one publication to a later one, in order of time."""
+        terms, earlier = key_result_terms, key_result_terms.alias("earlier")
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(
+                    terms.c.key_result_key,
+                    publish_batch.c.published_at,
+                    terms.c.revised_by,
+                    terms.c.revised_reason,
+                    *(
+                        table.c[name].label(f"{when}_{name}")
+                        for when, table in (("was", earlier), ("now", terms))
+                        for name in _EDITABLE
+                    ),
+                )
+                .join(
+                    earlier,
+                    (earlier.c.key_result_key == terms.c.key_result_key)
+                    & (earlier.c.retired_batch_id == terms.c.batch_id),
+                )
+                .join(publish_batch, publish_batch.c.batch_id == terms.c.batch_id)
+                .order_by(publish_batch.c.published_at, terms.c.key_result_key)
+            ).mappings()
+            return tuple(
+                {
+                    "key_result": row["key_result_key"],
+                    "on": row["published_at"].date(),
+                    "field": name.removesuffix("_value"),
+                    "was": row[f"was_{name}"],
+                    "now": row[f"now_{name}"],
+                    "by": row["revised_by"],
+                    "why": row["revised_reason"],
+                }
+                for row in rows
+                for name in _EDITABLE
+                if row[f"was_{name}"] != row[f"now_{name}"]
+            )
 
     def standings(self) -> dict[str, KeyResultScoreRow]:
         """The latest published snapshot of every key result."""

@@ -41,7 +41,7 @@ def assess_values(installation: Installation, warehouse: Warehouse) -> Assessed:
     catalogue = overlaid(installation.catalogue, entered.targets)
     values = computed_values(installation, warehouse)
     coloured = apply_status(catalogue, values, as_of, data_through=data_through(installation, as_of))
-    previous = warehouse.query(f"SELECT * FROM {LAST_GOOD}") if warehouse.exists(LAST_GOOD) else None
+    previous = last_good_values(warehouse)
     checks = [
         *run_value_checks(catalogue, coloured, previous=previous, now=installation.workspace.now()),
         targets.entries_check(installation, entered),
@@ -56,9 +56,14 @@ def assess_values(installation: Installation, warehouse: Warehouse) -> Assessed:
 
 def last_complete_day(installation: Installation) -> date:
     """Yesterday in the company's zone: the last day that is over."""
+    return local_today(installation) - timedelta(days=1)
+
+
+def local_today(installation: Installation) -> date:
+    """Today in the company's zone."""
     calendar = installation.catalogue.calendars.get("company")
     zone = ZoneInfo(calendar.time_zone if calendar else "UTC")
-    return installation.workspace.now().astimezone(zone).date() - timedelta(days=1)
+    return installation.workspace.now().astimezone(zone).date()
 
 
 def computed_values(installation: Installation, warehouse: Warehouse) -> pa.Table:
@@ -96,3 +101,8 @@ def keep_as_good(warehouse: Warehouse, held_back: Collection[str] = ()) -> None:
     good = coloured.filter(pc.invert(pc.is_in(coloured.column("metric"), value_set=held)))
     stays = former.filter(pc.is_in(former.column("metric"), value_set=held))
     warehouse.write(LAST_GOOD, pa.concat_tables([good, stays], promote_options="permissive"))
+
+
+def last_good_values(warehouse: Warehouse) -> pa.Table | None:
+    """The frame of the last good run, without what was held back from it; None before the first."""
+    return warehouse.query(f"SELECT * FROM {LAST_GOOD}") if warehouse.exists(LAST_GOOD) else None

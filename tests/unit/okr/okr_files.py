@@ -75,10 +75,12 @@ objectives:
         revisions: [{on: 2026-08-01, by: bob, field: weight, was: 1, now: 2, why: "+ harder"}]
 """,
     "objectives/2026-Q4.yml": """# What comes next; not decided yet.
-cycle: {key: 2026-Q4, name: Autumn, start: 2026-10-01, end: 2026-12-31, state: draft}
+cycle: {key: 2026-Q4, name: Autumn, start: 2026-10-01, end: 2026-12-31, state: draft,
+        silence: [{rule: SHORT_CYCLE, why: "one, quarter"}]}
 objectives:
   - key: love-more
     title: Customers love us more
+    silence: [{rule: FEW_KEY_RESULTS, why: a draft}]
     team: sales
     owner: bob
     key_results:
@@ -103,7 +105,8 @@ objectives:
           as_of: 2026-09-01
           set_by: ada
         target: 30
-      - {key: find-it, statement: Find the baseline of NPS, owner: ada, type: baseline, metric: nps, grain: month}
+      - {key: find-it, statement: Find the baseline of NPS, owner: ada, type: baseline, metric: nps, grain: month,
+         silence: [{rule: KR_NUMBERS, why: "=not known yet"}]}
 """,
 }
 

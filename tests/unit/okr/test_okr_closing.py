@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from definitions import load_catalogue
-from definitions.loading import read_folder
+from definitions.loading import load_texts, read_folder
 from definitions.model import Catalogue
-from pipelines.okr.closing import CloseError, ClosePlan, close_files, draft_next_cycle, plan_close
+from pipelines.okr.closing import CloseError, ClosePlan, close_files, open_files, plan_close
+from pipelines.okr.next_cycle import draft_next_cycle
 from pipelines.okr.yaml_edits import edited, set_value
 from pipelines.scoring.cycle import Answer
 from tests.unit.okr.okr_files import write_dictionary
@@ -103,6 +104,29 @@ def test_closing_again_changes_nothing(folder: Path) -> None:
     assert read_folder(folder) == after
 
 
+def test_answers_become_the_closing_note_and_a_draft_is_written_along(folder: Path) -> None:
+    answers = {"nps-up": Answer.KEEP, "launch": Answer.ABANDON, "steps": Answer.MODIFY}
+    draft = ("objectives/2027-Q1.yml", read_folder(folder)["objectives/2026-Q4.yml"].decode())
+    text = draft[1].replace("2026-Q4", "2027-Q1").replace("love-more", "x").replace("nps-", "y-")
+    changed = close_files(folder, plan(folder), answers, (draft[0], text.replace("find-it", "z")))
+
+    assert [path.name for path in changed] == ["2026-Q3.yml", "2026-Q4.yml", "2027-Q1.yml"]
+    note = loaded(folder).cycles[0].objectives[0].closing_note
+    assert note == "Decided at close: keep nps-up; abandon launch; modify steps."
+
+
+def test_a_draft_is_opened_once_and_a_closed_cycle_never_again(folder: Path) -> None:
+    (opened,) = open_files(loaded(folder), "2026-Q4")
+
+    assert opened.name == "2026-Q4.yml"
+    assert loaded(folder).cycles[1].state == "open"
+    assert "# What comes next; not decided yet." in opened.read_text()
+    assert open_files(loaded(folder), "2026-Q4") == ()
+    close_files(folder, plan(folder))
+    with pytest.raises(CloseError, match="what is final stays final"):
+        open_files(loaded(folder), "2026-Q3")
+
+
 @pytest.mark.parametrize(
     ("key", "today", "message"),
     [
@@ -140,8 +164,11 @@ def test_a_draft_of_the_next_cycle_keeps_what_is_kept(folder: Path) -> None:
     (kept,) = document["objectives"]
     assert [kr["key"] for kr in kept["key_results"]] == ["nps-up-2027-q1", "steps-2027-q1"]
     assert kept["key_results"][0]["baseline"] == {"value": 41, "as_of": date(2026, 9, 30), "set_by": "system"}
-    assert "target: 40  # decide" in text
+    assert "target: 51  # decide" in text, "as far again: the old target lies behind"
     assert "# it ended at a score of 1.02, achieved" in text
+    assert kept["key_results"][1]["milestones"] == [{"name": "three", "weight": 1}], "what is left"
+    with_draft = load_texts({**read_folder(folder), "objectives/2027-Q1.yml": text}, check=False)
+    assert [cycle.key for cycle in with_draft.cycles] == ["2026-Q3", "2026-Q4", "2027-Q1"]
 
 
 # ── edits ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,72 @@
+"""`vitals serve`: the report, the check-in form and the answers to alerts in a browser."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.output import console, errors
+
+PORT = 8787
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("serve")(serve)
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; loopback is seen by nobody else.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = PORT,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A name under which browsers reach it, such as vitals.example.com; may be repeated."
+        ),
+    ] = None,
+    proxied: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy on this machine ends TLS and says who asks.")
+    ] = False,
+) -> None:
+    """Serve the report pages, the check-in form and the answers to alerts, until Ctrl-C.
+
+    The report has no login: beyond loopback, put a proxy with one in front. Check-in links: vitals checkin link.
+    """
+    import uvicorn
+
+    from pipelines.installation import Installation
+    from pipelines.serving import is_loopback, serving
+    from pipelines.workspace import Workspace
+
+    installation = Installation.load(Workspace.from_environment())
+    if not is_loopback(host):
+        errors.print(
+            f"[bold yellow]![/bold yellow] {host} is reachable by others: the report pages ask for no login",
+            soft_wrap=True,
+        )
+    names = [*(allow_host or []), *([] if is_loopback(host) else [_name(host)])]
+    with serving(installation, os.environ, names) as app:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_level="warning",
+                access_log=False,  # addresses hold the links that people sign in with
+                server_header=False,
+                proxy_headers=proxied,
+                forwarded_allow_ips="127.0.0.1" if proxied else None,
+            )
+        )
+        shown = f"[{host}]" if ":" in host else host
+        console.print(f"Report and check-ins on http://{shown}:{port}/ (stop with Ctrl-C)")
+        server.run()
+
+
+def _name(host: str) -> str:
+    """The name browsers use for an address; of all addresses, any name."""
+    return "*" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
