@@ -6,7 +6,8 @@
 The bare load puts the same columns into the same table with all its indexes and constraints, in one transaction, from
 rows that are rendered beforehand (CSV text, Python tuples): the database's part alone. The publication begins with the
 Arrow frame and does everything: checks, fingerprints, staging, comparison, manifest. `--postgresql` starts a private
-server. Goals: ratio bare / published at least 0.7; an unchanged batch under a tenth of the first.
+server. Meanwhile a reader in a process of its own looks every 5 ms whether what it sees is one whole batch. Goals:
+bare / published at least 0.7; an unchanged batch under a tenth of the first; no look that sees anything else.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ import pyarrow as pa
 from sqlalchemy import Engine, text
 
 from benchmarks.publishing.frames import dictionary, frame
+from benchmarks.publishing.reader import EVERY_SECONDS, Look, reader
 from pipelines.publishing import Publication, migrations, open_reporting, publish
 from pipelines.publishing.engine import writing
 from pipelines.publishing.publish import open_batch
 from pipelines.publishing.staging import csv_chunks, python_values
 from pipelines.publishing.values import prepare
 
-COLUMNS = ("metric_version_key", "revision", "revision_kind", "is_current", "batch_id")
+THROUGH = date(2026, 2, 28)
 
 
 def clock() -> datetime:
@@ -43,34 +45,59 @@ def clock() -> datetime:
 
 
 def measure(engine: Engine, metrics: int, days: int, segments: int) -> None:
-    """Print seconds and ratios."""
+    """Print seconds and ratios, and what a reader saw meanwhile."""
     migrations.upgrade(engine)
     values = frame(metrics, days, segments)
     words = dictionary(metrics)
-    empty = Publication("dictionary", "bench", date(2026, 2, 28), dictionary=words)
-    publish(engine, empty, clock=clock, run_id="bench")
-    bare = bare_load(engine, values)
-    if engine.dialect.name == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(
-                text("VACUUM kpi_core.kpi_value")
-            )  # what the bare load left when it was undone
-    first = Publication("first", "bench", date(2026, 2, 28), dictionary=words, values=values)
-    took = timed(engine, first)
+    empty = Publication("dictionary", "bench", THROUGH, dictionary=words)
+    nothing = publish(engine, empty, clock=clock, run_id="bench").batch_id
+    first = Publication("first", "bench", THROUGH, dictionary=words, values=values)
+    changed = replace(first, publication_id="last day", values=last_day_changed(values, days))
+    url = engine.url.render_as_string(hide_password=False)
+    last_day = values.column("period_start")[days - 1].as_py()
+    names = (f"metric_{0:04d}", f"metric_{metrics - 1:04d}")
+    with reader(url, *names, last_day) as seen:
+        bare = bare_load(engine, values)
+        _tidy(engine)
+        took, batch = timed(engine, first)
+        same, same_batch = timed(engine, replace(first, publication_id="same"))
+        moved, moved_batch = timed(engine, changed)
     print(f"{values.num_rows:,} values on {engine.dialect.name}")
     print(f"bare load {bare:8.2f} s")
     print(f"published {took:8.2f} s   bare / published = {bare / took:.2f}")
-    same = timed(engine, replace(first, publication_id="same"))
     print(f"unchanged {same:8.2f} s   of the first: {same / took:.3f}")
-    last_day = timed(engine, replace(first, publication_id="last day", values=last_day_changed(values, days)))
-    print(f"last day  {last_day:8.2f} s   of the first: {last_day / took:.3f}")
+    print(f"last day  {moved:8.2f} s   of the first: {moved / took:.3f}")
+    rows = days * segments
+    before = [values.column("value")[row].as_py() for row in (days - 1, (metrics - 1) * rows + days - 1)]
+    after = [
+        changed.values.column("value")[row].as_py() for row in (days - 1, (metrics - 1) * rows + days - 1)
+    ]
+    whole: set[Look] = {
+        (nothing, 0, None, None),
+        (batch, values.num_rows, *before),
+        (same_batch, values.num_rows, *before),
+        (moved_batch, values.num_rows, *after),
+    }
+    torn = sum(count for look, count in seen.looks.items() if look not in whole)
+    print(
+        f"a reader looked {seen.looks.total():,} times (every {1000 * EVERY_SECONDS:.0f} ms), saw "
+        f"{len(set(seen.looks) & whole)} of {len(whole)} batches whole and {torn} times anything else; "
+        f"the longest look took {1000 * seen.longest_seconds:.0f} ms"
+    )
 
 
-def timed(engine: Engine, publication: Publication) -> float:
-    """Seconds of one publication."""
+def _tidy(engine: Engine) -> None:
+    """Take away what the bare load left when it was undone."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM kpi_core.kpi_value"))
+
+
+def timed(engine: Engine, publication: Publication) -> tuple[float, int]:
+    """Seconds of one publication, and the number of its batch."""
     started = time.perf_counter()
-    publish(engine, publication, clock=clock, run_id="bench")
-    return time.perf_counter() - started
+    batch_id = publish(engine, publication, clock=clock, run_id="bench").batch_id
+    return time.perf_counter() - started, batch_id
 
 
 def last_day_changed(values: pa.Table, days: int) -> pa.Table:
@@ -120,7 +147,7 @@ def rolled_back(engine: Engine) -> Iterator[tuple[Any, int]]:
         with writing(engine) as connection:
             batch_id = open_batch(
                 connection, publication_id="bare", batch_kind="publication", orchestrator_run_id="bench",
-                code_version="bench", data_through=date(2026, 2, 28), started_at=clock(), published_at=clock(),
+                code_version="bench", data_through=THROUGH, started_at=clock(), published_at=clock(),
                 fencing_token=1,
             )  # fmt: skip
             for number in range(1, 100):

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from definitions.errors import listing, nearest
-from pipelines.bi.columns import column_kinds
+from pipelines.publishing.views.kinds import column_kinds
 
 SHIPPED = Path(__file__).parent / "dashboards.yml"
 GRID_COLUMNS = 12

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import yaml
 
-from pipelines.bi.columns import ColumnKind, column_kinds
 from pipelines.bi.description import (
     GRID_COLUMNS,
     SHIPPED,
@@ -32,6 +31,7 @@ from pipelines.bi.description import (
 )
 from pipelines.publishing.schema.base import KPI
 from pipelines.publishing.views import VIEWS
+from pipelines.publishing.views.kinds import ColumnKind, column_kinds
 
 ROOT = "vitals"
 VERSION = "1.0.0"
@@ -208,7 +208,7 @@ def _query(chart: Chart) -> Document:
         "row_limit": chart.limit,
         "orderby": [],
         "columns": [],
-        "metrics": [],
+        "metrics": None,  # an empty list would make Superset group rows that are shown as they are
         "is_timeseries": False,
     }
     if chart.kind is Kind.TABLE:

@@ -46,20 +46,11 @@ def publications(
     as_json: Json = False,
 ) -> None:
     """List the published batches, the newest first: what each changed, and what became of it."""
-    from sqlalchemy import text
-
-    from pipelines.publishing import reading
+    from pipelines.publishing.history import list_publications
     from pipelines.steps.reporting import reporting
 
-    query = """
-        SELECT p.batch_id, p.batch_kind AS kind, p.state, p.published_at, p.data_through,
-               m.inserted_count AS values_written, m.retired_count AS values_retired,
-               p.withdraws_batch_id AS withdraws, p.reason, p.orchestrator_run_id AS run
-        FROM publish_batch AS p
-        JOIN publish_manifest AS m ON m.batch_id = p.batch_id AND m.table_name = 'kpi_value'
-        ORDER BY p.batch_id DESC LIMIT :limit"""
-    with reporting(_installation()) as engine, reading(engine) as connection:
-        rows = [dict(row) for row in connection.execute(text(query), {"limit": limit}).mappings()]
+    with reporting(_installation()) as engine:
+        rows = list_publications(engine, limit)
     show(rows, title="Publications", as_json=as_json, empty="nothing was published yet: vitals run")
 
 

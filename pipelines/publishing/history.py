@@ -53,6 +53,7 @@ from pipelines.publishing.schema import (
     kpi_value_refresh,
     metric_version,
     publish_batch,
+    publish_manifest,
     value_digest,
 )
 
@@ -118,6 +119,32 @@ def batch_at(connection: Connection, moment: datetime) -> int | None:
     query = select(func.max(publish_batch.c.batch_id)).where(publish_batch.c.published_at <= moment)
     found = connection.execute(query).scalar_one()
     return None if found is None else int(found)
+
+
+def list_publications(engine: Engine, limit: int = 20) -> list[dict[str, Any]]:
+    """The last batches, the newest first: what each changed among the values, and what became of it."""
+    batch, manifest = publish_batch.c, publish_manifest.c
+    query = (
+        select(
+            batch.batch_id,
+            batch.batch_kind.label("kind"),
+            batch.state,
+            batch.published_at,
+            batch.data_through,
+            manifest.inserted_count.label("values_written"),
+            manifest.retired_count.label("values_retired"),
+            batch.withdraws_batch_id.label("withdraws"),
+            batch.reason,
+            batch.orchestrator_run_id.label("run"),
+        )
+        .join(publish_manifest, manifest.batch_id == batch.batch_id)
+        .where(manifest.table_name == kpi_value.name)
+        .order_by(batch.batch_id.desc())
+        .limit(limit)
+    )
+    with reading(engine) as connection:
+        require_head(connection)
+        return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _first_refresh_after(batch: int) -> Subquery:

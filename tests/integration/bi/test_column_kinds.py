@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Engine, text
 
-from pipelines.bi.columns import ColumnKind, column_kinds
 from pipelines.publishing.engine import reading
+from pipelines.publishing.views.kinds import ColumnKind, column_kinds
 
 KINDS = {
     "numeric": ColumnKind.NUMBER,
