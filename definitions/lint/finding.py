@@ -60,12 +60,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class TreeGap:
-    """A driver tree node whose inputs did not make up its value in a period (values in the metric's unit)."""
+    """A driver tree node whose inputs left part of its change in a period unexplained (in the metric's unit)."""
 
     metric: str
     period: str
-    value: float
-    explained: float
+    unexplained: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,10 +163,8 @@ def _tree_gaps(subject: Subject) -> Found:
     for gap in subject.facts.gaps:
         metric = subject.catalogue.metrics.get(gap.metric)
         if metric is not None:
-            yield (
-                about(metric),
-                f"{gap.metric} was {gap.value:g} in {gap.period}, and its drivers make {gap.explained:g}",
-            )
+            left = f"{gap.unexplained:,.2f} {metric.unit}"
+            yield about(metric), f"the drivers of {gap.metric} leave {left} of {gap.period} unexplained"
 
 
 RULES: tuple[Rule, ...] = (

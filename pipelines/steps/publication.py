@@ -49,6 +49,7 @@ from pipelines.publishing.records import (
 )
 from pipelines.steps import detect, score, stage
 from pipelines.steps.assess import coloured_values, keep_as_good, last_complete_day, value_checks
+from pipelines.steps.lint import finding_rows
 from pipelines.steps.people import nudges, said
 from pipelines.steps.reporting import reporting
 from pipelines.steps.targets import with_targets_in_force
@@ -143,6 +144,7 @@ def _publication(
     flags = take(detect.ANOMALIES, AnomalyRow)
     coverage = detect.coverage(warehouse)
     scores = take(score.KEY_RESULTS, KeyResultScoreRow)
+    contributions = take(score.CONTRIBUTIONS, ContributionRow)
     fresh = take(stage.FRESHNESS, FreshnessRow)
     results = tuple(quality_row(check) for check in checks)
     messages, dues = nudges(installation, take(score.DUES, CheckInDueRow))
@@ -173,7 +175,7 @@ def _publication(
             *take(score.OBJECTIVE_HISTORY, ObjectiveScoreRow),
             *take(score.OBJECTIVES, ObjectiveScoreRow),
         ),
-        contributions=take(score.CONTRIBUTIONS, ContributionRow),
+        contributions=contributions,
         anomalies=flags,
         anomaly_coverage=coverage,
         quality_results=results,
@@ -183,6 +185,7 @@ def _publication(
         influences=take(score.INFLUENCES, InfluenceRow),
         segment_effects=take(score.EFFECTS, SegmentEffectRow),
         signals=take(score.SIGNALS, SignalRow),
+        findings=finding_rows(installation, catalogue, contributions),
         alerts=alerts,
     )
 

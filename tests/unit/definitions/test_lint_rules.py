@@ -23,11 +23,11 @@ def test_rule_speaks_about_its_failing_example_only(code: str) -> None:
     assert not [f for f in lint(catalogue_with(example.passing), today=TODAY) if f.code == code]
 
 
-def test_a_tree_that_does_not_add_up_is_told_with_both_numbers() -> None:
+def test_a_tree_that_does_not_add_up_is_told_with_what_it_leaves_open() -> None:
     catalogue = catalogue_with("")
-    facts = Facts(gaps=(TreeGap("revenue", "2026-04", 100.0, 90.0),))
+    facts = Facts(gaps=(TreeGap("revenue", "2026-04", 10.0),))
     found = [f for f in lint(catalogue, today=TODAY, facts=facts) if f.code == "TREE_DOES_NOT_RECONCILE"]
-    assert [f.message for f in found] == ["revenue was 100 in 2026-04, and its drivers make 90"]
+    assert [f.message for f in found] == ["the drivers of revenue leave 10.00 USD of 2026-04 unexplained"]
     assert not [f for f in lint(catalogue, today=TODAY) if f.code == "TREE_DOES_NOT_RECONCILE"]
 
 
