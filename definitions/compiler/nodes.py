@@ -113,7 +113,7 @@ foreign from full function grant group grouping having if in inner insert intege
 is isnull join key last lateral leading left like limit localtime localtimestamp month natural new no not
 notnull null nulls of off offset old on only or order outer over overlaps partition period pivot placing
 position preceding primary qualify range recursive references returning revoke right role roles rollup
-row rows schema select session_user set show similar some start symmetric system table tablesample time
+row rows sample schema select session_user set show similar some start symmetric system table tablesample time
 timestamp to top trailing trigger true type unbounded union unique unnest unpivot update user using value
 values variadic view when where window with within year zone day week quarter hour minute second name sum
 min max avg percentile

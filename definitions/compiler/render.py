@@ -226,12 +226,27 @@ def _call(template: str) -> Say:
     return say
 
 
+def _months(day: str, instant: str) -> Say:
+    """Months added to a day, or to an ``instant``, which keeps its time of day."""
+    on_day, on_instant = _call(day), _call(instant)
+    return lambda gen, node: (on_instant if node.args.get("instant") else on_day)(gen, node)
+
+
+def _ignoring_nulls(template: str) -> Say:
+    """GREATEST and LEAST where the engine's own are NULL as soon as one value is."""
+
+    def say(gen: Generator, node: exp.Expr) -> str:
+        return template.format(values=", ".join(gen.sql(item) for item in (node.this, *node.expressions)))
+
+    return say
+
+
 _SPARK: dict[type[exp.Expr], Say] = {
     nodes.LocalTime: _call("FROM_UTC_TIMESTAMP({this}, {zone})"),
     nodes.TruncDay: _call("TRUNC({this}, '{unit}')"),
     nodes.TruncTime: _call("DATE_TRUNC('{unit}', {this})"),
     nodes.AddDays: _call("DATE_ADD({this}, {days})"),
-    nodes.AddMonths: _call("ADD_MONTHS({this}, {months})"),
+    nodes.AddMonths: _months("ADD_MONTHS({this}, {months})", "{this} + MAKE_INTERVAL(0, {months})"),
     nodes.AddSeconds: _call("{this} + MAKE_INTERVAL(0, 0, 0, 0, 0, 0, {seconds})"),
     nodes.DaysBetween: _call("DATEDIFF({expression}, {this})"),
     nodes.SecondsBetween: _call("(UNIX_MICROS({expression}) - UNIX_MICROS({this})) / 1000000D"),
@@ -247,7 +262,7 @@ _SNOWFLAKE: dict[type[exp.Expr], Say] = {
     nodes.TruncDay: _call("DATE_TRUNC('{unit}', {this})"),
     nodes.TruncTime: _call("DATE_TRUNC('{unit}', {this})"),
     nodes.AddDays: _call("DATEADD(DAY, {days}, {this})"),
-    nodes.AddMonths: _call("ADD_MONTHS({this}, {months})"),
+    nodes.AddMonths: _call("DATEADD(MONTH, {months}, {this})"),
     nodes.AddSeconds: _call("DATEADD(SECOND, {seconds}, {this})"),
     nodes.DaysBetween: _call("DATEDIFF(DAY, {this}, {expression})"),
     nodes.SecondsBetween: _call("DATEDIFF(MICROSECOND, {this}, {expression}) / 1000000::DOUBLE"),
@@ -269,11 +284,15 @@ _BIGQUERY: dict[type[exp.Expr], Say] = {
     ),
     nodes.TruncTime: _call("DATETIME_TRUNC({this}, {unit})"),
     nodes.AddDays: _call("DATE_ADD({this}, INTERVAL {days} DAY)"),
-    nodes.AddMonths: _call("DATE_ADD({this}, INTERVAL {months} MONTH)"),
+    nodes.AddMonths: _months(
+        "DATE_ADD({this}, INTERVAL {months} MONTH)", "DATETIME_ADD({this}, INTERVAL {months} MONTH)"
+    ),
     nodes.AddSeconds: _call("DATETIME_ADD({this}, INTERVAL {seconds} SECOND)"),
     nodes.DaysBetween: _call("DATE_DIFF({expression}, {this}, DAY)"),
     nodes.SecondsBetween: _call("DATETIME_DIFF({expression}, {this}, MICROSECOND) / 1000000"),
     nodes.DatePart: _call("EXTRACT({unit} FROM {this})"),
+    exp.Greatest: _ignoring_nulls("(SELECT MAX(v) FROM UNNEST([{values}]) AS v)"),
+    exp.Least: _ignoring_nulls("(SELECT MIN(v) FROM UNNEST([{values}]) AS v)"),
     nodes.Percentile: _call("APPROX_QUANTILES({this}, 1000)[OFFSET(CAST({fraction} * 1000 AS INT64))]"),
     nodes.DaySeries: _series(
         "(SELECT day FROM UNNEST(GENERATE_DATE_ARRAY({start}, {end})) AS day) AS {alias}"
@@ -294,6 +313,8 @@ _TRINO: dict[type[exp.Expr], Say] = {
     nodes.SecondsBetween: _call("DATE_DIFF('MILLISECOND', {this}, {expression}) / 1000E0"),
     nodes.DatePart: _call("EXTRACT({unit} FROM {this})"),
     nodes.Percentile: _call("APPROX_PERCENTILE({this}, {fraction})"),
+    exp.Greatest: _ignoring_nulls("ARRAY_MAX(FILTER(ARRAY[{values}], v -> NOT v IS NULL))"),
+    exp.Least: _ignoring_nulls("ARRAY_MIN(FILTER(ARRAY[{values}], v -> NOT v IS NULL))"),
     nodes.DaySeries: _series("UNNEST(SEQUENCE({start}, {end}, INTERVAL '1' DAY)) AS {alias} (day)"),
     nodes.TickSeries: _series("UNNEST(SEQUENCE({start}, {end}, INTERVAL '1' {unit})) AS {alias} (moment)"),
 }
