@@ -6,6 +6,7 @@ Source: connector rules, 'GitHub Issues'.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.answer import Answer
@@ -13,6 +14,7 @@ from connectors.contract import value_at
 from connectors.errors import ConfigurationError, NotFound
 from connectors.http import HttpClient
 from connectors.paging import LoopGuard, NextLink, next_link, records_in, walk
+from connectors.parallel import in_order
 from connectors.stream import Page, Reading, Record, Request
 
 PER_PAGE = 100
@@ -150,24 +152,25 @@ def read_events(client: HttpClient, reading: Reading) -> Iterator[Page]:
 
 
 def read_reviews(client: HttpClient, reading: Reading) -> Iterator[Page]:
-    """The reviews of each changed pull request."""
-    parents = reading.parents
+    """The reviews of each changed pull request; several are under way at once."""
     begin = int(reading.resume["pull"]) if reading.resume else 0
-    for position in range(begin, len(parents)):
-        repository, _, number = parents[position].rpartition("|")
-        following = {"pull": position + 1} if position < len(parents) - 1 else None
-        records: list[Record] = []
-        body = b""
-        try:
-            for page in walk(
-                client, Request("GET", f"/repos/{repository}/pulls/{number}/reviews"), PAGES, records_at=""
-            ):
-                records += [{**record, "pull_request": parents[position]} for record in page.records]
-                body += page.body
-        except NotFound:
-            yield Page(b"", (), following)
-            continue
-        yield Page(body, records, following, children={parents[position]: None})
+    wanted = reading.parents[begin:]
+    for position, page in enumerate(in_order(client, wanted, _reviews), begin + 1):
+        yield replace(page, checkpoint={"pull": position} if position < len(reading.parents) else None)
+
+
+def _reviews(client: HttpClient, pull: str) -> Page:
+    repository, _, number = pull.rpartition("|")
+    records: list[Record] = []
+    body = b""
+    request = Request("GET", f"/repos/{repository}/pulls/{number}/reviews")
+    try:
+        for page in walk(client, request, PAGES, records_at=""):
+            records += [{**record, "pull_request": pull} for record in page.records]
+            body += page.body
+    except NotFound:
+        return Page(b"", ())
+    return Page(body, records, children={pull: None})
 
 
 def read_milestones(client: HttpClient, reading: Reading) -> Iterator[Page]:

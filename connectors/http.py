@@ -15,10 +15,8 @@ Source: connector rules, point 1.
 from __future__ import annotations
 
 import re
-import zlib
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from copy import copy
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
@@ -30,6 +28,7 @@ from urllib3.exceptions import HTTPError
 
 from connectors.answer import Answer
 from connectors.auth import Anonymous, Authenticator
+from connectors.decoding import decoder
 from connectors.errors import (
     ConfigurationError,
     ConnectionFailed,
@@ -42,9 +41,11 @@ from connectors.errors import (
     TransientError,
     VendorUnavailable,
 )
+from connectors.quota import is_quota_header
 from connectors.rate import RateBudget
 from connectors.runtime import Runtime
 from connectors.secret import redact
+from connectors.traffic import HttpLimits, Traffic
 
 IDENTIFIER = re.compile(r"/(\d{2,}|(?=[^/]*\d)[0-9A-Za-z_-]{12,})(?=/|$)")
 CHUNK = 1 << 16
@@ -52,70 +53,12 @@ GARBLED_ATTEMPTS = 3
 REDIRECTS = 5
 
 
-@dataclass(frozen=True)
-class HttpLimits:
-    """How patient a client is, and how much it takes.
-
-    Attributes:
-        connect_seconds: to open a connection.
-        read_seconds: between two pieces of a body.
-        request_seconds: for one whole answer, however it drips.
-        attempts: how often one request is tried.
-        backoff_seconds, backoff_cap: first and longest wait where the vendor does not say.
-        budget_seconds: all waits of the client together.
-        body_bytes: the largest decoded body.
-    """
-
-    connect_seconds: float = 10.0
-    read_seconds: float = 60.0
-    request_seconds: float = 300.0
-    attempts: int = 8
-    backoff_seconds: float = 1.0
-    backoff_cap: float = 60.0
-    budget_seconds: float = 1800.0
-    body_bytes: int = 256 << 20
-
-
-@dataclass
-class Traffic:
-    """What a client did: for the load's result, and for people.
-
-    Attributes:
-        requests, retries, bytes: how many were sent, sent again, received (compressed).
-        waits, waited_seconds: pauses, for whatever reason.
-        clock_skew_seconds: the vendor's clock minus ours, at the last answer.
-        quota: the vendor's last rate and quota headers.
-        fingerprints: how often each method and path was asked for.
-    """
-
-    requests: int = 0
-    retries: int = 0
-    waits: int = 0
-    waited_seconds: float = 0.0
-    bytes: int = 0
-    clock_skew_seconds: float = 0.0
-    quota: dict[str, str] = field(default_factory=dict)
-    fingerprints: Counter[str] = field(default_factory=Counter)
-
-    def copy(self) -> Traffic:
-        """What was done up to now."""
-        return replace(self, quota=dict(self.quota), fingerprints=self.fingerprints.copy())
-
-    def since(self, began: Traffic) -> Traffic:
-        """What was done since `began`."""
-        return replace(
-            self,
-            requests=self.requests - began.requests,
-            retries=self.retries - began.retries,
-            waits=self.waits - began.waits,
-            waited_seconds=self.waited_seconds - began.waited_seconds,
-            bytes=self.bytes - began.bytes,
-            fingerprints=self.fingerprints - began.fingerprints,
-        )
-
-
 class HttpClient:
-    """Requests to one account of one vendor. Not for several threads at once; the rate budget is."""
+    """Requests to one account of one vendor. For one thread; `sibling()` is the same for another one.
+
+    `parallel` says how many requests of this account may be under way at once, for readers that ask for each parent;
+    `quota_share` is the share of a day's quota that may be used.
+    """
 
     def __init__(
         self,
@@ -129,22 +72,22 @@ class HttpClient:
         limits: HttpLimits | None = None,
         refuse: Callable[[Answer], ConnectorError | None] | None = None,
         on_wait: Callable[[float, str], None] | None = None,
+        parallel: int = 1,
+        quota_share: float = 1.0,
     ) -> None:
         self.base_url = _checked(base_url)
         self.api_version = api_version
         self.runtime = runtime
         self.limits = limits or HttpLimits()
         self.traffic = Traffic()
+        self.parallel = parallel
+        self.quota_share = quota_share
         self._auth: Authenticator = auth or Anonymous()
         self._rate = rate
         self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **(headers or {})}
         self._refuse = refuse
         self._on_wait = on_wait
-        self._session = requests.Session()
-        # Credentials are ours alone to set: nothing from ~/.netrc.
-        self._session.auth = _unchanged
-        self._session.mount("https://", HTTPAdapter(pool_maxsize=4))
-        self._session.mount("http://", HTTPAdapter(pool_maxsize=4))
+        self._session = _session()
 
     def get(
         self,
@@ -211,6 +154,12 @@ class HttpClient:
                 raise self._redacted(error)
             self._pause(error, answer, attempt)
 
+    def sibling(self) -> HttpClient:
+        """The same account over a connection of its own: budget, credentials and counts are shared."""
+        other = copy(self)
+        other._session = _session()
+        return other
+
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
@@ -251,8 +200,9 @@ class HttpClient:
         headers: Mapping[str, str],
     ) -> Answer:
         for _ in range(REDIRECTS):
-            self._note_wait(self._rate.acquire(self._budget_left()), "rate budget")
-            answer = self._exchange(method, url, place, params, content, headers)
+            with self._rate.place(self._budget_left()) as waited:
+                self._note_wait(waited, "rate budget")
+                answer = self._exchange(method, url, place, params, content, headers)
             target = answer.headers.get("location", "")
             if answer.status not in (301, 302, 307, 308) or method != "GET" or not target:
                 return answer
@@ -273,8 +223,7 @@ class HttpClient:
     ) -> Answer:
         limits = self.limits
         self.runtime.before_io(f"http {place}")
-        self.traffic.requests += 1
-        self.traffic.fingerprints[IDENTIFIER.sub("/{id}", place)] += 1
+        self.traffic.sent(IDENTIFIER.sub("/{id}", place))
         deadline = self.runtime.monotonic() + limits.request_seconds
         sent = {name: value for name, value in (params or {}).items() if value is not None}
         try:
@@ -311,13 +260,13 @@ class HttpClient:
 
     def _body(self, response: requests.Response, encoding: str, place: str, deadline: float) -> bytes:
         """The decoded body, within the caps on size and time; a broken compression is an error."""
-        decode = _decoder(encoding, place)
+        decode = decoder(encoding, place)
         pieces: list[bytes] = []
         size = 0
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             piece = decode.add(chunk, self.limits.body_bytes - size)
             size += len(piece)
-            self.traffic.bytes += len(chunk)
+            self.traffic.received(len(chunk))
             pieces.append(piece)
             if size > self.limits.body_bytes:
                 raise RequestRefused(
@@ -335,12 +284,9 @@ class HttpClient:
         return b"".join(pieces)
 
     def _note(self, answer: Answer) -> None:
-        if answer.date is not None:
-            skew = (answer.date - self.runtime.clock()).total_seconds()
-            self.traffic.clock_skew_seconds = skew
-        for name, value in answer.headers.items():
-            if "ratelimit" in name or "rate-limit" in name or name == "sforce-limit-info":
-                self.traffic.quota[name] = value
+        skew = None if answer.date is None else (answer.date - self.runtime.clock()).total_seconds()
+        told = {name: value for name, value in answer.headers.items() if is_quota_header(name)}
+        self.traffic.told(skew, told)
         if answer.exhausted and 200 <= answer.status < 300:
             wait = answer.wait(self.runtime.clock())
             if wait:
@@ -357,16 +303,14 @@ class HttpClient:
             raise self._redacted(error)
         if isinstance(error, RateLimited) and asked:
             self._rate.close_for(asked)
-        self.traffic.retries += 1
         self.runtime.sleep(pause)
-        self._note_wait(pause, type(error).__name__)
+        self._note_wait(pause, type(error).__name__, to_retry=True)
 
-    def _note_wait(self, seconds: float, reason: str) -> None:
-        if seconds <= 0:
+    def _note_wait(self, seconds: float, reason: str, *, to_retry: bool = False) -> None:
+        if seconds <= 0 and not to_retry:
             return
-        self.traffic.waits += 1
-        self.traffic.waited_seconds += seconds
-        if self._on_wait:
+        self.traffic.waited(seconds, to_retry=to_retry)
+        if self._on_wait and seconds > 0:
             self._on_wait(seconds, reason)
 
     def _budget_left(self) -> float:
@@ -405,47 +349,13 @@ class HttpClient:
         return error
 
 
-class _Identity:
-    """A body that is not compressed."""
-
-    def add(self, chunk: bytes, room: int) -> bytes:
-        return chunk
-
-    def end(self) -> None:
-        """Nothing to check: a body that is cut short is the connection's error."""
-
-
-class _Inflate:
-    """gzip or deflate, with a cap on what comes out and a check that it was whole."""
-
-    def __init__(self, encoding: str, place: str) -> None:
-        self._place = place
-        self._machine = zlib.decompressobj(16 + zlib.MAX_WBITS if encoding == "gzip" else zlib.MAX_WBITS)
-        self._seen = False
-
-    def add(self, chunk: bytes, room: int) -> bytes:
-        self._seen = True
-        try:
-            return self._machine.decompress(chunk, max(1, room + 1))
-        except zlib.error:
-            raise GarbledAnswer(
-                "the compressed body is broken", place=self._place, hint="try again"
-            ) from None
-
-    def end(self) -> None:
-        if self._seen and not self._machine.eof:
-            raise GarbledAnswer("the compressed body is broken off", place=self._place, hint="try again")
-
-
-def _decoder(encoding: str, place: str) -> _Identity | _Inflate:
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity"):
-        return _Identity()
-    if encoding in ("gzip", "x-gzip", "deflate"):
-        return _Inflate("gzip" if "gzip" in encoding else "deflate", place)
-    raise GarbledAnswer(
-        f"the body comes in encoding {encoding[:20]!r}", place=place, hint="only gzip was asked for"
-    )
+def _session() -> requests.Session:
+    session = requests.Session()
+    # Credentials are ours alone to set: nothing from ~/.netrc.
+    session.auth = _unchanged
+    session.mount("https://", HTTPAdapter(pool_maxsize=4))
+    session.mount("http://", HTTPAdapter(pool_maxsize=4))
+    return session
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import replace
 
 from connectors.contract import value_at
 from connectors.errors import GarbledAnswer, NotFound
 from connectors.http import HttpClient
 from connectors.paging import Token, walk
+from connectors.parallel import in_order
 from connectors.stream import Cursor, Page, Reading, Record, Request
 
 PER_PAGE = 150
@@ -56,36 +58,37 @@ def _search(client: HttpClient, reading: Reading, cursor: Cursor | None) -> Iter
 
 
 def read_parts(client: HttpClient, reading: Reading) -> Iterator[Page]:
-    """The parts of each changed conversation, with the vendor's own count of them."""
+    """The parts of each changed conversation, with the vendor's own count of them; several are under way at once."""
     parents = reading.parents
     begin = bisect_right(parents, str(reading.resume["after"])) if reading.resume else 0
-    for position in range(begin, len(parents)):
-        parent = parents[position]
-        checkpoint = {"after": parent} if position < len(parents) - 1 else None
-        try:
-            answer = client.get(f"/conversations/{parent}")
-        except NotFound:
-            # Deleted since it was listed: its parts stay as they were known.
-            yield Page(b"", (), checkpoint)
-            continue
-        body = answer.json()
-        parts = value_at(body, ("conversation_parts", "conversation_parts"))
-        total = value_at(body, ("conversation_parts", "total_count"))
-        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-            raise GarbledAnswer(
-                f"conversation {parent} came without its list of parts",
-                place=answer.place,
-                request_id=answer.request_id,
-            )
-        records: list[Record] = [{**part, "conversation_id": parent} for part in parts]
-        count = total if isinstance(total, int) else None
-        yield Page(
-            answer.body,
-            records,
-            checkpoint,
-            children={parent: count},
-            capped=[parent] if count is not None and count > NEWEST_PARTS else [],
+    wanted = parents[begin:]
+    for parent, page in zip(wanted, in_order(client, wanted, _parts), strict=True):
+        yield page if parent == wanted[-1] else replace(page, checkpoint={"after": parent})
+
+
+def _parts(client: HttpClient, conversation: str) -> Page:
+    try:
+        answer = client.get(f"/conversations/{conversation}")
+    except NotFound:
+        # Deleted since it was listed: its parts stay as they were known.
+        return Page(b"", ())
+    body = answer.json()
+    parts = value_at(body, ("conversation_parts", "conversation_parts"))
+    total = value_at(body, ("conversation_parts", "total_count"))
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise GarbledAnswer(
+            f"conversation {conversation} came without its list of parts",
+            place=answer.place,
+            request_id=answer.request_id,
         )
+    records: list[Record] = [{**part, "conversation_id": conversation} for part in parts]
+    count = total if isinstance(total, int) else None
+    return Page(
+        answer.body,
+        records,
+        children={conversation: count},
+        capped=[conversation] if count is not None and count > NEWEST_PARTS else [],
+    )
 
 
 def check_access(client: HttpClient) -> str:

@@ -21,7 +21,7 @@ import orjson
 from connectors import __version__
 from connectors.deletions import judge, whole_parents
 from connectors.errors import CheckpointExpired, ConnectorError, ProtocolError, SourceCheckFailed
-from connectors.http import HttpClient, Traffic
+from connectors.http import HttpClient
 from connectors.known_keys import KnownKeys, changed_parents
 from connectors.landing import Landing
 from connectors.lateness import Lateness, lateness, next_watermark, recent_digests
@@ -34,6 +34,7 @@ from connectors.secret import Secret
 from connectors.settings import LoadSettings
 from connectors.state import StateStore, StreamState
 from connectors.stream import Checkpoint, DeleteKind, Page, Reader, Reading, Stream, Window
+from connectors.traffic import Traffic
 
 RESTARTS = 2
 CHECKPOINT_SHARE = 20

@@ -9,13 +9,21 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from connectors.errors import RateLimited
 
+ANSWERS_COME = 0.05
+"""Seconds after which a thread looks again although nobody told it that an answer came."""
+
 
 class RateBudget:
-    """At most `requests` in any `seconds`, for all threads that share the account."""
+    """At most `requests` in any `seconds`, for all threads that share the account.
+
+    A request takes its place until `seconds` after its answer: when it reached the vendor is not known, only that it
+    had by then. So the vendor never counts more than the budget, however requests bunch up on their way.
+    """
 
     def __init__(
         self,
@@ -29,27 +37,42 @@ class RateBudget:
         self.seconds = seconds
         self._monotonic = monotonic
         self._sleep = sleep
-        self._taken: deque[float] = deque()
+        self._answered: deque[float] = deque()
+        self._under_way = 0
         self._closed_until = 0.0
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
-    def acquire(self, patience: float = math.inf) -> float:
-        """Wait for a place in the window, take it, and return the seconds waited.
+    @contextmanager
+    def place(self, patience: float = math.inf) -> Iterator[float]:
+        """Wait for a place, hold it while a request is under way, and give the seconds waited.
 
         Raises:
             RateLimited: the next place is further away than `patience` seconds.
         """
+        waited = self._take(patience)
+        try:
+            yield waited
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._answered.append(self._monotonic())
+                self._changed.notify()
+
+    def _take(self, patience: float) -> float:
         waited = 0.0
         while True:
-            with self._lock:
+            with self._changed:
                 now = self._monotonic()
-                while self._taken and self._taken[0] <= now - self.seconds:
-                    self._taken.popleft()
+                while self._answered and self._answered[0] <= now - self.seconds:
+                    self._answered.popleft()
                 free_at = self._closed_until
-                if len(self._taken) >= self.requests:
-                    free_at = max(free_at, self._taken[0] + self.seconds)
+                if len(self._answered) + self._under_way >= self.requests:
+                    if not self._answered:
+                        self._changed.wait(ANSWERS_COME)
+                        continue
+                    free_at = max(free_at, self._answered[0] + self.seconds)
                 if free_at <= now:
-                    self._taken.append(now)
+                    self._under_way += 1
                     return waited
                 pause = free_at - now
             if waited + pause > patience:
@@ -62,7 +85,7 @@ class RateBudget:
 
     def close_for(self, seconds: float) -> None:
         """Let nobody ask for that long: the vendor said that nothing is left."""
-        with self._lock:
+        with self._changed:
             self._closed_until = max(self._closed_until, self._monotonic() + seconds)
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from connectors.quota import quota_used
+
 
 @dataclass(frozen=True)
 class Drift:
@@ -89,6 +91,11 @@ class LoadResult:
     failed_checks: tuple[str, ...] = ()
 
     @property
+    def quota_used(self) -> float | None:
+        """The share of the vendor's scarcest quota that was used at the last answer; None where it does not say."""
+        return quota_used(self.quota)
+
+    @property
     def ok(self) -> bool:
         """Did everything that was checked hold?"""
         return not self.failed_checks
@@ -118,6 +125,7 @@ class LoadResult:
             "drift_missing": list(self.drift.missing),
             "incomplete_parents": len(self.incomplete_parents),
             "quota": dict(self.quota),
+            "quota_used": self.quota_used,
             "clock_skew_seconds": round(self.clock_skew_seconds, 3),
             "warnings": list(self.warnings),
             "failed_checks": list(self.failed_checks),

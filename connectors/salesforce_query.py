@@ -26,13 +26,13 @@ from connectors.errors import (
 )
 from connectors.http import HttpClient
 from connectors.paging import LoopGuard, records_in
+from connectors.quota import daily_usage
 from connectors.stream import Checkpoint, Page, Reading, Record
 
 RESULTS_PER_PAGE = 50_000
 FIRST_POLL = 0.25
 SLOWEST_POLL = 30.0
 LONGEST_JOB = timedelta(hours=4)
-QUOTA_SHARE = 0.8
 
 
 def read_object(client: HttpClient, reading: Reading) -> Iterator[Page]:
@@ -219,9 +219,9 @@ def check_access(client: HttpClient) -> str:
 
 def _spare_the_quota(client: HttpClient) -> None:
     """Leave the rest of the day's requests to others. Header: `api-usage=18/5000`."""
-    info = client.traffic.quota.get("sforce-limit-info", "")
-    used, _, most = info.partition("api-usage=")[2].split(",")[0].partition("/")
-    if used.isdigit() and most.isdigit() and int(used) > QUOTA_SHARE * int(most):
+    usage = daily_usage(client.traffic.quota)
+    if usage is not None and usage[0] > client.quota_share * usage[1]:
+        used, most = usage
         raise RateLimited(
             f"{used} of the organisation's {most} requests of today are used",
             hint="run again tomorrow; the rest is left to others",

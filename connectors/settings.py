@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from connectors.http import HttpLimits
+from connectors.traffic import HttpLimits
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Source: connector rules, 'Zendesk'.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from connectors.contract import value_at
 from connectors.errors import CheckpointExpired, NotFound, RequestRefused
 from connectors.http import HttpClient
 from connectors.paging import LoopGuard, Token, records_in, walk
+from connectors.parallel import in_order
 from connectors.stream import Page, Reading, Record, Request
 
 BEGINNING = 1
@@ -81,22 +83,23 @@ def list_rating_ids(client: HttpClient, reading: Reading) -> Iterator[Page]:
 
 def read_audits(client: HttpClient, reading: Reading) -> Iterator[Page]:
     """What changed in each changed ticket: status, priority, group, assignee, replies; no texts."""
-    parents = reading.parents
     begin = int(reading.resume["ticket"]) if reading.resume else 0
-    for position in range(begin, len(parents)):
-        ticket = parents[position]
-        following = {"ticket": position + 1} if position < len(parents) - 1 else None
-        records: list[Record] = []
-        body = b""
-        try:
-            request = Request("GET", f"/api/v2/tickets/{ticket}/audits.json")
-            for page in walk(client, request, LISTING, records_at="audits"):
-                records += [event for audit in page.records for event in _events(ticket, audit)]
-                body += page.body
-        except NotFound:
-            yield Page(b"", (), following)
-            continue
-        yield Page(body, records, following, children={ticket: None})
+    wanted = reading.parents[begin:]
+    for position, page in enumerate(in_order(client, wanted, _audits), begin + 1):
+        yield replace(page, checkpoint={"ticket": position} if position < len(reading.parents) else None)
+
+
+def _audits(client: HttpClient, ticket: str) -> Page:
+    records: list[Record] = []
+    body = b""
+    request = Request("GET", f"/api/v2/tickets/{ticket}/audits.json")
+    try:
+        for page in walk(client, request, LISTING, records_at="audits"):
+            records += [event for audit in page.records for event in _events(ticket, audit)]
+            body += page.body
+    except NotFound:
+        return Page(b"", ())
+    return Page(body, records, children={ticket: None})
 
 
 def _events(ticket: str, audit: Record) -> list[Record]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, fields, replace
 
 from connectors.config import SourceConfig
 from connectors.config import load_sources as load_configurations
-from connectors.http import HttpLimits
 from connectors.raw_store import StreamId
 from connectors.registry import streams_of
 from connectors.settings import LoadSettings
 from connectors.stream import Stream
+from connectors.traffic import HttpLimits
 from definitions.settings import ConnectorSettings
 from pipelines.workspace import Workspace
 

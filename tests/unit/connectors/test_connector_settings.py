@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from connectors.http import HttpLimits
 from connectors.settings import LoadSettings
+from connectors.traffic import HttpLimits
 from definitions.settings import ConnectorSettings
 from pipelines.steps.sources import load_settings
 

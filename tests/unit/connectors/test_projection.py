@@ -85,7 +85,12 @@ def test_the_compiled_rules_and_the_plain_ones_say_the_same(
 
 def test_a_usual_record_needs_no_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[object] = []
-    monkeypatch.setattr(Projection, "any_shape", lambda self, record: looks.append(record) or {})
+
+    def second_look(self: Projection, record: dict[str, Any]) -> dict[str, Any]:
+        looks.append(record)
+        return {}
+
+    monkeypatch.setattr(Projection, "any_shape", second_look)
     projection = Projection(CONTRACT, KEY)
     fields = {
         "name": "n",
