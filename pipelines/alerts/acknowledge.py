@@ -117,7 +117,11 @@ def _feed_back(
 def _flagged_series(episode: str) -> tuple[str, str] | None:
     """(metric, segment key) of an alert about a flag; None for any other alert, or a text that is no episode."""
     parts = identity_of(episode).split(":", 2)
-    if len(parts) < 3 or parts[1] != "metric" or parts[0] not in (AlertType.ANOMALY, AlertType.BELOW_BASELINE):
+    if (
+        len(parts) < 3
+        or parts[1] != "metric"
+        or parts[0] not in (AlertType.ANOMALY, AlertType.BELOW_BASELINE)
+    ):
         return None
     subject = parts[2].split("/", 2)
     return (subject[0], subject[2]) if len(subject) == 3 else None

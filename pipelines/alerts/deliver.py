@@ -47,6 +47,9 @@ INCIDENT_SCHEMES = frozenset({"pagerduty", "opsgenie"})
 """Receivers that keep an incident open until it is resolved: each episode needs a message of its own."""
 
 SHORTEST_TOKEN = 6
+OPSGENIE_DESCRIPTION_MAX = 15_000
+DETAIL_MAX = 1_000
+"""Opsgenie takes 8,000 characters of details in all; the long text stands in the description."""
 _ASSET: dict[str, Any] = {
     "app_id": "Vitals",
     "app_desc": "Vitals",
@@ -264,7 +267,7 @@ def _opsgenie(message: Message, address: Address, arguments: Mapping[str, Any]) 
         "tags": ",".join(filter(None, [alert.type.value, alert.team])),
         "details": {**arguments.get("details", {}), **_details(message)},
     }
-    return _Shape(message.text, message.summary, NotifyFormat.TEXT, extra)
+    return _Shape(_cut(message.text, OPSGENIE_DESCRIPTION_MAX), message.summary, NotifyFormat.TEXT, extra)
 
 
 def _details(message: Message) -> dict[str, str]:
@@ -275,7 +278,12 @@ def _details(message: Message) -> dict[str, str]:
     for name in ("detail", "action", "since", "owner", "team", "acknowledge"):
         if data[name]:
             pairs[name] = str(data[name])
+    pairs = {name: _cut(text, DETAIL_MAX) for name, text in pairs.items()}
     return pairs | {link["label"]: link["url"] for link in data["links"]}
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 _SHAPES: dict[str, Callable[[Message, Address, Mapping[str, Any]], _Shape]] = {

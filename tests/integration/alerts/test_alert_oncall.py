@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine, insert, select
@@ -23,13 +24,15 @@ from pipelines.alerts.drain import drain
 from pipelines.alerts.model import Alert, AlertType, Severity, stamp
 from pipelines.alerts.payload import Message
 from pipelines.alerts.raising import raise_now
-from pipelines.alerts.sources import Found
+from pipelines.alerts.sources import Found, anomalies, late, places
 from pipelines.publishing.engine import reading, writing
+from pipelines.publishing.publication import Coverage
+from pipelines.publishing.records import AnomalyRow, FreshnessRow
 from pipelines.publishing.schema import alert_log, alert_silence
 from tests.integration.alerts.conftest import FakeClock
 from tests.integration.alerts.receivers import Mailbox, Receiver, http_receiver, mailbox
 from tests.integration.alerts.test_alert_drain import channels_to
-from tests.unit.alerts.company import alert, catalogue
+from tests.unit.alerts.company import alert, catalogue, metric
 
 START = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)  # a Monday
 END = datetime(2026, 3, 16, 0, 0, tzinfo=UTC)
@@ -132,6 +135,12 @@ def test_two_weeks_on_call(sqlite: Engine, receiver: Receiver, box: Mailbox) -> 
     due = [alert(AlertType.CHECK_IN_DUE, f"kr{n}", Severity.INFO, audience=("person:ana",)) for n in (1, 2)]
     third = alert(AlertType.CHECK_IN_DUE, "kr3", Severity.INFO, audience=("person:ana",))
 
+    run = alert(AlertType.RUN_FAILED, "daily", Severity.CRITICAL, team="data", owner=None)
+    check = alert(AlertType.CHECK_FAILED, "support.tickets/keys", team="data", owner=None)
+    baseline = alert(AlertType.BELOW_BASELINE, "nps/week/total")
+    goal = alert(AlertType.KEY_RESULT, "kr9", Severity.INFO, owner="ben")
+    pace = alert(AlertType.PACE, "kr8", Severity.INFO, owner="ben")
+
     def down(now: datetime) -> None:
         receiver.mode = 500
 
@@ -143,8 +152,14 @@ def test_two_weeks_on_call(sqlite: Engine, receiver: Receiver, box: Mailbox) -> 
         (at(2, 11), company.ends(csat)),
         (at(2, 12), company.tells(check_in, changed)),
         (at(3, 10), company.starts(leads)),  # an info, for its owner alone
+        (at(3, 11), company.starts(goal)),  # a key result at risk: its owner's business
+        (at(3, 13), company.starts(run)),
+        (at(3, 14), company.ends(run)),  # the next run succeeds before anybody is woken up
+        (at(3, 15), company.starts(check)),
+        (at(3, 16), company.ends(check)),
         (at(4, 2), company.starts(source, *storm)),  # a source goes down at night
         (at(4, 9), company.ends(source, *storm)),
+        (at(5, 11), company.starts(replace(goal, severity=Severity.WARNING))),  # now it is off track
         (at(5, 22), company.starts(nps)),  # critical at night, and nobody answers
         (at(6, 8), company.answers(nps, "ana")),
         (at(6, 9), company.tells(*due)),  # two check-ins are due on Friday
@@ -156,6 +171,9 @@ def test_two_weeks_on_call(sqlite: Engine, receiver: Receiver, box: Mailbox) -> 
         (at(10, 12), company.starts(csat)),
         (at(11, 9), company.silences("mrr/*", 3)),
         (at(11, 10), company.starts(mrr)),
+        (at(11, 13), company.starts(baseline)),
+        (at(11, 14), company.starts(pace)),
+        (at(11, 15), company.ends(goal)),
         (at(12, 9), down),
         (at(12, 10), company.ends(calls)),
         (at(12, 13), up),
@@ -182,10 +200,21 @@ def test_two_weeks_on_call(sqlite: Engine, receiver: Receiver, box: Mailbox) -> 
         (at(2, 12), "team:support", "event", "17"),
         (at(2, 12), "team:support", "event", "csat"),
         (at(3, 10), "person:ben", "firing", "leads"),
+        (at(3, 11), "person:ben", "firing", "kr9"),
+        (at(3, 13), "person:dora", "firing", "daily"),
+        (at(3, 13), "team:data", "firing", "daily"),
+        (at(3, 14), "person:dora", "resolved", "daily"),
+        (at(3, 14), "team:data", "resolved", "daily"),
+        (at(3, 15), "person:dora", "firing", "support.tickets"),
+        (at(3, 15), "team:data", "firing", "support.tickets"),
+        (at(3, 16), "person:dora", "resolved", "support.tickets"),
+        (at(3, 16), "team:data", "resolved", "support.tickets"),
         (at(4, 7), "person:dora", "firing", "intercom"),
         (at(4, 7), "team:data", "firing", "intercom"),
         (at(4, 9), "person:dora", "resolved", "intercom"),
         (at(4, 9), "team:data", "resolved", "intercom"),
+        (at(5, 11), "person:ben", "worsened", "kr9"),
+        (at(5, 11), "team:support", "worsened", "kr9"),
         (at(5, 22), "person:ana", "firing", "nps"),
         (at(5, 22), "team:support", "firing", "nps"),
         (at(5, 22), "team:support", "firing", "nps"),
@@ -212,6 +241,11 @@ def test_two_weeks_on_call(sqlite: Engine, receiver: Receiver, box: Mailbox) -> 
         (at(10, 15), "team:support", "firing", "csat"),
         (at(11, 12), "person:dora", "firing", "mrr"),  # the silence is over
         (at(11, 12), "team:data", "firing", "mrr"),
+        (at(11, 13), "person:ana", "firing", "nps"),  # the weekly value, far below its baseline
+        (at(11, 13), "team:support", "firing", "nps"),
+        (at(11, 14), "person:ben", "firing", "kr8"),
+        (at(11, 15), "person:ben", "resolved", "kr9"),
+        (at(11, 15), "team:support", "resolved", "kr9"),
         (at(12, 10), "person:ana", "resolved", "calls"),
     ]
     late = [
@@ -225,6 +259,43 @@ def test_two_weeks_on_call(sqlite: Engine, receiver: Receiver, box: Mailbox) -> 
     found = Counter(entry for entry in arrived if entry not in late)
     assert (found - Counter(expected), Counter(expected) - found) == (Counter(), Counter())
     everything_is_accounted_for(sqlite, storm)
+
+
+def test_a_source_that_is_down_with_sixty_kpis_is_one_message(
+    sqlite: Engine, receiver: Receiver, box: Mailbox
+) -> None:
+    """The same storm from the real sources of alerts: a catalogue of sixty KPIs over one system, all of them off."""
+    metrics = [metric(f"kpi_{n:02}") for n in range(60)]
+    company = catalogue(*metrics)
+    where = places(company)
+    now = at(3, 10)
+    fresh = FreshnessRow(
+        source_system="intercom", asset="support.tickets", sla_seconds=86_400, is_late=True,
+        last_success_at=at(1, 6), last_attempt_at=at(3, 9), data_through_at=at(1, 6), rows_last_run=0,
+        rows_quarantined=0, lateness_seconds=14_400, error="tickets: HTTP 503",
+    )  # fmt: skip
+    flags = [
+        AnomalyRow(
+            metric_id=each.name, period_grain="day", period_start=at(2, 0).date(), kind="point", severity="critical",
+            effect="unfavourable", observed=Decimal("0.1"), expected=Decimal("0.9"), lower_bound=Decimal("0.8"),
+            upper_bound=Decimal(1), score=Decimal(9), state="open", explanation="far off",
+            detector_version="1", detector="robust", segment_dimension="", segment_value="",
+        )
+        for each in metrics
+    ]  # fmt: skip
+    tested = [Coverage(each.name, "day", at(2, 0).date(), at(2, 0).date()) for each in metrics]
+    found = late([fresh], company, where) + anomalies(flags, tested, company, where)
+    assert len(found.alerts) == 61
+    raise_now(sqlite, found, company, now)
+    report = drain(sqlite, channels_to(receiver, box, company.settings.alerts), FakeClock(now))
+    assert (report.sent, report.alerts) == (2, 2)  # the same alert to the owner and to the team's channel
+    ((recipients, letter),) = box.messages
+    assert recipients == ["dora@example.com"]
+    assert letter["Subject"] == "intercom: data is late (1 of 1 assets)"
+    assert [arrival.path for arrival in receiver.arrivals] == ["/chat-data"]
+    with reading(sqlite) as connection:
+        reasons = Counter(connection.execute(select(alert_log.c.reason)).scalars())
+    assert reasons == {"started": 2, "inhibited": 60}
 
 
 def everything_is_accounted_for(engine: Engine, storm: list[Alert]) -> None:

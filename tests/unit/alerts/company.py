@@ -123,7 +123,14 @@ def alert(
     **more: object,
 ) -> Alert:
     """An alert about the support team's CSAT unless said otherwise."""
-    kinds = {AlertType.LATE: "source", AlertType.RUN_FAILED: "job", AlertType.CHECK_IN_DUE: "key_result"}
+    kinds = {
+        AlertType.LATE: "source",
+        AlertType.RUN_FAILED: "job",
+        AlertType.CHECK_FAILED: "check",
+        AlertType.CHECK_IN_DUE: "key_result",
+        AlertType.KEY_RESULT: "key_result",
+        AlertType.PACE: "key_result",
+    }
     facts: dict[str, object] = {"team": "support", "owner": "ana", "title": f"{subject} is unusual", **more}
     return Alert(kind, Subject(kinds.get(kind, "metric"), subject), severity, since, **facts)  # type: ignore[arg-type]
 
