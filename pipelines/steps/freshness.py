@@ -1,10 +1,11 @@
-"""How current every neutral table is, from what the load log knows of the streams behind it."""
+"""How current every neutral table is, and how the last load of every stream went, from what the load log knows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from definitions.model import Catalogue
 from pipelines.installation import Installation
@@ -21,25 +22,35 @@ class Freshness:
 
     Attributes:
         states: the loads behind each table.
-        rows: as published.
+        rows: as published, one for each table.
+        streams: as published, one for each stream: what its last load brought, put aside, and how late.
         checks: late tables (warnings), and loads that failed a check of their own (errors).
     """
 
     states: tuple[LoadState, ...]
     rows: tuple[FreshnessRow, ...]
+    streams: tuple[FreshnessRow, ...]
     checks: tuple[CheckResult, ...]
 
 
-def freshness(installation: Installation) -> Freshness:
-    """Judge the freshness of every table at the installation's now."""
+def freshness(installation: Installation, put_aside: Mapping[str, int] | None = None) -> Freshness:
+    """Judge the freshness of every table at the installation's now.
+
+    `put_aside` says how many rows of each typed table are in quarantine; what it does not name has what the last load
+    itself refused.
+    """
     now = installation.workspace.now()
+    aside = put_aside or {}
     logs = stream_logs(installation)
     behind = streams_behind(installation.models, logs)
     states = tuple(_state(table, [logs[name] for name in names]) for table, names in sorted(behind.items()))
     judged = freshness_results(installation.catalogue, states, now)
     return Freshness(
         states=states,
-        rows=tuple(_row(fresh, [logs[name] for name in behind[fresh.asset]]) for fresh, _ in judged),
+        rows=tuple(
+            _row(fresh, {name: logs[name] for name in behind[fresh.asset]}, aside) for fresh, _ in judged
+        ),
+        streams=_streams(installation, behind, [fresh for fresh, _ in judged], aside),
         checks=(*(check for _, check in judged), *_load_checks(installation.catalogue, logs, behind, now)),
     )
 
@@ -96,11 +107,7 @@ def _state(table: str, logs: list[StreamLog]) -> LoadState:
     )
 
 
-def _row(fresh: FreshnessResult, logs: list[StreamLog]) -> FreshnessRow:
-    drift = sorted(
-        {f"{log.stream}.{name}" for log in logs for name in (*log.facts.get("drift_unknown", ()),)}
-        | {f"{log.stream}.{name} is missing" for log in logs for name in log.facts.get("drift_missing", ())}
-    )
+def _row(fresh: FreshnessResult, logs: Mapping[str, StreamLog], put_aside: Mapping[str, int]) -> FreshnessRow:
     return FreshnessRow(
         source_system=fresh.source_system,
         asset=fresh.asset,
@@ -110,11 +117,72 @@ def _row(fresh: FreshnessResult, logs: list[StreamLog]) -> FreshnessRow:
         last_attempt_at=fresh.last_attempt_at,
         data_through_at=fresh.data_through,
         rows_last_run=fresh.rows_last_run,
-        rows_quarantined=sum(int(log.facts.get("quarantined", 0)) for log in logs),
-        lateness_seconds=max((int(log.facts.get("lateness_seconds", 0)) for log in logs), default=0),
-        drift=", ".join(drift) or None,
+        rows_quarantined=sum(_put_aside(log, put_aside.get(name)) for name, log in logs.items()),
+        lateness_seconds=max((_lateness(log) for log in logs.values()), default=0),
+        quota_used=max(filter(None, map(_quota, logs.values())), default=None),
+        drift=", ".join(sorted(f"{log.stream}.{name}" for log in logs.values() for name in _drift(log)))
+        or None,
         error=fresh.error,
     )
+
+
+def _streams(
+    installation: Installation,
+    behind: Mapping[str, tuple[str, ...]],
+    tables: Iterable[FreshnessResult],
+    put_aside: Mapping[str, int],
+) -> tuple[FreshnessRow, ...]:
+    """One row for each stream that was ever tried. It is promised what the closest of the tables on it is."""
+    usual = timedelta(days=installation.catalogue.settings.quality.freshness_days)
+    promised: dict[str, timedelta] = {}
+    for fresh in tables:
+        for name in behind[fresh.asset]:
+            promised[name] = min(promised.get(name, fresh.sla), fresh.sla)
+    now = installation.workspace.now()
+    rows = []
+    for source in installation.sources:
+        for stream in source.streams:
+            log = read_log(installation.workspace.home, source.name, stream.name)
+            if log is None:
+                continue
+            table = source.typed_table(stream.name)
+            sla = promised.get(table, usual)
+            rows.append(
+                FreshnessRow(
+                    source_system=source.system,
+                    asset=f"{source.name}.{stream.name}",
+                    sla_seconds=int(sla.total_seconds()),
+                    is_late=log.last_success_at is None or now - log.last_success_at > sla,
+                    last_success_at=log.last_success_at,
+                    last_attempt_at=log.last_attempt_at,
+                    data_through_at=log.last_success_at,
+                    rows_last_run=int(log.facts.get("rows", 0)),
+                    rows_quarantined=_put_aside(log, put_aside.get(table)),
+                    lateness_seconds=_lateness(log),
+                    quota_used=_quota(log),
+                    drift=", ".join(_drift(log)) or None,
+                    error=log.error or None,
+                )
+            )
+    return tuple(rows)
+
+
+def _put_aside(log: StreamLog, in_quarantine: int | None) -> int:
+    return int(log.facts.get("quarantined", 0)) if in_quarantine is None else in_quarantine
+
+
+def _lateness(log: StreamLog) -> int:
+    return int(log.facts.get("lateness_seconds", 0))
+
+
+def _quota(log: StreamLog) -> Decimal | None:
+    used = log.facts.get("quota_used")
+    return None if used is None else round(Decimal(str(used)), 6)
+
+
+def _drift(log: StreamLog) -> list[str]:
+    missing = (f"{name} is missing" for name in log.facts.get("drift_missing", ()))
+    return sorted({*log.facts.get("drift_unknown", ()), *missing})
 
 
 def _load_checks(

@@ -179,7 +179,7 @@ def _publication(
         anomalies=flags,
         anomaly_coverage=coverage,
         quality_results=results,
-        freshness=fresh,
+        freshness=(*fresh, *take(stage.STREAMS, FreshnessRow)),
         check_ins_due=dues,
         suggestions=take(score.SUGGESTIONS, SuggestionRow),
         influences=take(score.INFLUENCES, InfluenceRow),
