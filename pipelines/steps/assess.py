@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from definitions.compiler.states import FRAME
 from pipelines import handover
 from pipelines.installation import Installation
 from pipelines.okr.status import apply_status
@@ -68,6 +69,8 @@ def local_today(installation: Installation) -> date:
 
 def computed_values(installation: Installation, warehouse: Warehouse) -> pa.Table:
     """The values of every metric that is still in the dictionary, in a fixed order."""
+    if not warehouse.exists(VALUES):  # a dictionary of objectives alone computes none
+        return FRAME.empty_table()
     values = warehouse.query(
         f"SELECT * FROM {VALUES} ORDER BY metric, grain, segment_dimension, segment_value, period_start"
     )
