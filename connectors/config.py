@@ -24,17 +24,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from connectors.contract import Column, ColumnType, Personal
 from connectors.errors import ConfigurationError
 from connectors.raw_store import SAFE_NAME
 from connectors.secret import is_reference, resolve
+from connectors.source_yaml import read_yaml
 from connectors.stream import Stream
 
 AuthKind = Literal["bearer", "basic", "header", "client_credentials", "refresh_token", "jwt", "none"]
-LARGEST_FILE = 1 << 20
 
 
 class _Model(BaseModel):
@@ -221,24 +220,7 @@ def load_source(path: str | Path) -> SourceConfig:
     Raises:
         ConfigurationError: the file cannot be read, or something in it is wrong; names the file and the field.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise ConfigurationError(
-                "the file is larger than 1 MiB", place=str(path), hint="a source is a page"
-            )
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"cannot be read ({error.strerror})", place=str(path)) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError("is not UTF-8 text", place=str(path), hint="save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigurationError(
-            f"is no YAML ({getattr(error, 'problem', None) or error})", place=line
-        ) from None
-    return source_from(content, str(path))
+    return source_from(read_yaml(Path(path)), str(path))
 
 
 def source_from(content: object, place: str) -> SourceConfig:
