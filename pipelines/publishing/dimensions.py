@@ -7,8 +7,10 @@ kept by revision (`pipelines.publishing.revisions`). All inside the publishing t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from decimal import Decimal
 from graphlib import TopologicalSorter
 from typing import Any, TypeVar
 
@@ -26,12 +28,22 @@ _Row = TypeVar("_Row")
 
 
 def as_row(record: Any) -> Row:
-    """A record's fields by name; text without U+0000."""
+    """A record's fields by name: text without U+0000, and what is no finite number as None, inside JSON too."""
     return {field.name: _clean(getattr(record, field.name)) for field in fields(record)}
 
 
 def _clean(value: Any) -> Any:
-    return value.replace("\0", REPLACEMENT) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return value.replace("\0", REPLACEMENT)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return value if value.is_finite() else None
+    if isinstance(value, Mapping):
+        return {_clean(key): _clean(entry) for key, entry in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)(_clean(entry) for entry in value)
+    return value
 
 
 def write_dictionary(connection: Connection, dictionary: DictionaryRows, version_keys: VersionKeys) -> None:

@@ -5,6 +5,7 @@ Source: fault rules, faults 23, 24 and 32.
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -22,8 +23,10 @@ from sqlalchemy import Engine, text
 from pipelines.publishing import Coverage, migrations, open_reporting
 from pipelines.publishing.engine import reading
 from pipelines.publishing.numbers import quantised
+from pipelines.publishing.records import ContributionRow, KeyResultScoreRow
 from pipelines.publishing.schema import metadata
 from tests.integration.publishing.kit import assert_whole, dictionary, put, rows, value
+from tests.integration.publishing.test_publish import flag
 
 NAUGHTY = [
     "=cmd|'/C calc'!A0", "'; DROP TABLE kpi_value;--", 'x"; DROP SCHEMA kpi_core CASCADE;--', "\\.", "\n\\.\n", "NULL",
@@ -92,6 +95,44 @@ def test_numbers_come_back_at_six_places_or_as_null(engine: Engine, numbers: lis
         assert (row.value_state, row.state_reason is None) == (
             ("no_data", False) if expected is None else ("final", True)
         )
+
+
+@settings_
+@given(floats, floats, floats)
+@example(float("nan"), float("inf"), -float("inf"))
+def test_scores_contributions_and_causes_are_numbers_or_null(
+    engine: Engine, one: float, two: float, three: float
+) -> None:
+    month = date(2026, 2, 1)
+    score = KeyResultScoreRow(
+        "csat-up", date(2026, 2, 28), 59, "ratio", "no_data", "no_data", current_value=one, ratio_raw=two,
+        progress_raw=three, score=one, forecast_value=two, forecast_low=three,
+    )  # fmt: skip
+    part = ContributionRow(
+        "revenue", "csat", "month", month, "target", "", "", one, two, three, one, "lmdi", True
+    )
+    cause = ({"segment": "emea", "share": one, "parts": [two, {"deeper": three}]},)
+    put(
+        engine,
+        os.urandom(8).hex(),
+        key_result_scores=(score,),
+        contributions=(part,),
+        anomalies=(flag(month, observed=one, expected=two, lower_bound=three, root_cause=cause),),
+        dictionary=dictionary(dates=()),
+    )
+    expected = [quantised(one), quantised(two), quantised(three)]
+    queries = {
+        "SELECT current_value, ratio_raw, progress_raw FROM key_result_score WHERE is_current": expected,
+        "SELECT child_value, child_compare_value, contribution FROM metric_contribution WHERE is_current": expected,
+        "SELECT observed, expected, lower_bound FROM anomaly WHERE is_current": expected,
+    }
+    with reading(engine) as connection:
+        for query, wanted in queries.items():
+            assert [quantised(cell) for cell in connection.execute(text(query)).one()] == wanted, query
+        told = connection.execute(text("SELECT root_cause FROM anomaly WHERE is_current")).scalar_one()
+    [found] = json.loads(told, parse_constant=pytest.fail)
+    wanted_parts = [number if math.isfinite(number) else None for number in (one, two, three)]
+    assert [found["share"], found["parts"][0], found["parts"][1]["deeper"]] == wanted_parts
 
 
 _PUBLISH = """
