@@ -202,8 +202,8 @@ class _Changes:
             days = [_later(d, item.offset) for d in days]
         if item.offset_to is not None:
             days = [Days(d.first, _end_of(d.last, item.offset_to, calendar)) for d in days]
-        if inner.missing is Missing.CARRY_FORWARD:
-            days = [Days(d.first, OPEN_END) for d in days]
+        if inner.missing is Missing.CARRY_FORWARD and days:
+            days = [ALWAYS]  # its spine begins with the first known value, and that may be another now
         return days
 
     def _joined_changed(self, item: MetricInput) -> bool:

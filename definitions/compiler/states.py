@@ -121,6 +121,7 @@ def apply_states(
     groups: dict[Any, pd.DataFrame] = dict(
         iter(known.groupby(["metric", "grain"], sort=False, observed=True))
     )
+    segments = _segments(known)
     parts: list[pd.DataFrame] = []
     for name in names:
         metric = catalogue.metrics[name]
@@ -133,7 +134,9 @@ def apply_states(
             if first is None and rows is not None:
                 first = rows["period_end"].min().date()
             if first is not None and first <= last:
-                parts.append(_grid(name, grain, rows, _spine(calendar, grain, first, last)))
+                parts.append(
+                    _grid(name, grain, segments.get((name, grain)), _spine(calendar, grain, first, last))
+                )
     if not parts:
         return FRAME.empty_table()
     dense = pd.concat(parts, ignore_index=True).merge(
@@ -161,18 +164,21 @@ def _spine(calendar: Calendar, grain: str, first: date, last: date) -> pd.DataFr
     )
 
 
-def _grid(name: str, grain: str, rows: pd.DataFrame | None, spine: pd.DataFrame) -> pd.DataFrame:
+def _segments(known: pd.DataFrame) -> dict[Any, pd.DataFrame]:
+    """The segments of every metric and grain, each with the start of its first period, in order."""
+    keys = ["metric", "grain", "segment_dimension", "segment_value"]
+    seen = known[known["segment_dimension"] != ""]
+    firsts = seen.groupby(keys, sort=True, observed=True)["period_start"].min().reset_index()
+    return dict(iter(firsts.groupby(["metric", "grain"], sort=False, observed=True)))
+
+
+def _grid(name: str, grain: str, segments: pd.DataFrame | None, spine: pd.DataFrame) -> pd.DataFrame:
     """Every segment on every period since its first value; the total on all of them."""
     dimensions, values, firsts = [""], [""], [spine["period_start"].iloc[0]]
-    if rows is not None:
-        seen = rows[rows["segment_dimension"] != ""]
-        by = seen.groupby(["segment_dimension", "segment_value"], sort=True, observed=True)[
-            "period_start"
-        ].min()
-        found = by.reset_index()
-        dimensions += found["segment_dimension"].tolist()
-        values += found["segment_value"].tolist()
-        firsts += found["period_start"].tolist()
+    if segments is not None:
+        dimensions += segments["segment_dimension"].tolist()
+        values += segments["segment_value"].tolist()
+        firsts += segments["period_start"].tolist()
     count = len(dimensions)
     starts = np.tile(spine["period_start"].to_numpy(), count)
     kept = starts >= np.repeat(pd.to_datetime(pd.Series(firsts)).to_numpy(), len(spine))

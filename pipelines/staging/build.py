@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from definitions.model import Catalogue, ColumnType, Source
@@ -52,13 +52,19 @@ def neutral_tables(catalogue: Catalogue) -> dict[str, Source]:
 
 
 def build_staging(
-    warehouse: Warehouse, catalogue: Catalogue, models: Sequence[Model], only: Iterable[str] | None = None
+    warehouse: Warehouse,
+    catalogue: Catalogue,
+    models: Sequence[Model],
+    only: Iterable[str] | None = None,
+    *,
+    replace: Callable[[str, str], int] | None = None,
 ) -> list[StagedTable]:
     """Rebuild the neutral tables of `catalogue` from typed tables; deterministic in what those hold.
 
     A table that no model feeds is left as an empty table of the declared columns, so that every query
-    has something to read. With `only`, just those tables (and nothing that depends on them) are rebuilt. Returns
-    them in the order of building, inputs first.
+    has something to read. With `only`, just those tables (and nothing that depends on them) are rebuilt. `replace`
+    puts the rows of a statement in place of a table's and returns how many (default: the warehouse does). Returns
+    the tables in the order of building, inputs first.
     """
     wanted = neutral_tables(catalogue)
     chosen = set(wanted) if only is None else set(only)
@@ -73,7 +79,7 @@ def build_staging(
             if table not in chosen:
                 continue
             used = feeding.get(table, [])
-            rows = warehouse.replace(table, _statement(wanted[table], used))
+            rows = (replace or warehouse.replace)(table, _statement(wanted[table], used))
             built[table] = StagedTable(
                 table=table,
                 rows=rows,

@@ -1,18 +1,20 @@
-"""Computing metrics: compiled batches over the neutral tables, states added, one frame in the warehouse."""
+"""Computing metrics: what changed is recomputed, gaps and states are added, one frame in the warehouse."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from definitions.calendars import local_day
-from definitions.compiler import compile_catalogue
+from definitions.compiler import Compiler
 from definitions.compiler.states import FRAME, apply_states
 from pipelines.installation import Installation
+from pipelines.steps.recompute import computed, recompute
 from pipelines.warehouse import Warehouse
 
 VALUES = "vitals.kpi_values"
@@ -27,12 +29,14 @@ class Computed:
         rows: values over all grains and segments.
         latest: its last final total, in words.
         fingerprint: changes when any value, or its meaning, does.
+        recomputed: which periods were computed again, in words.
     """
 
     metric: str
     rows: int
     latest: str
     fingerprint: str
+    recomputed: str
 
 
 def compute(
@@ -40,45 +44,52 @@ def compute(
     warehouse: Warehouse,
     metrics: Sequence[str] | None = None,
     *,
+    window: tuple[date, date] | None = None,
+    full: bool = False,
     log: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Computed]:
     """Compute metrics (default: all) at all their grains and segments, and put them in place of what was there.
 
-    Values of other metrics stay. Deterministic in the neutral tables, the dictionary and the clock.
+    Only periods that changed rows touch are computed again, unless `full` says all; the values are the same.
+    Values of other metrics stay. Deterministic in the neutral tables, the dictionary and the clock. With a ``window``
+    (first and last business day) only periods that it touches are put in place, and the others stay as they are: what
+    is inside is what a full computation has there.
     """
     catalogue, now = installation.catalogue, installation.workspace.now()
     names = sorted(catalogue.metrics if metrics is None else metrics)
     if not names:
         return
     last_day = max(local_day(calendar, now) for calendar in catalogue.calendars.values())
-    frames = []
-    for batch in compile_catalogue(catalogue, metrics=names, end=last_day):
-        values = warehouse.query(batch.sql(warehouse.dialect))
-        frames.append(apply_states(values, catalogue, as_of=now, end=last_day, metrics=batch.metrics))
-        log(
-            f"{batch.name}: {len(batch.metrics)} metrics in {len(batch.scans)} scans, {values.num_rows} values"
+    told = recompute(warehouse, Compiler(catalogue), names, through=last_day, full=full, log=log)
+    values = computed(warehouse, names)
+    frame = apply_states(values, catalogue, as_of=now, end=last_day, metrics=names).cast(FRAME)
+    if window is not None:
+        frame = frame.filter(
+            pc.and_(
+                pc.less_equal(frame["period_start"], pa.scalar(window[1], pa.date32())),
+                pc.greater_equal(frame["period_end"], pa.scalar(window[0], pa.date32())),
+            )
         )
-    frame = pa.concat_tables(frames).cast(FRAME)
-    _replace(warehouse, frame, names)
+    _replace(warehouse, frame, names, window or (date.min, date.max))
     for name in names:
-        yield _told(name, frame.filter(pc.equal(frame["metric"], name)), installation.hashes[name])
+        rows = frame.filter(pc.equal(frame["metric"], name))
+        yield _told(name, rows, installation.hashes[name], told[name])
 
 
-def _replace(warehouse: Warehouse, frame: pa.Table, names: Sequence[str]) -> None:
-    """Take the metrics' old values out and put the new ones in, at once."""
+def _replace(warehouse: Warehouse, frame: pa.Table, names: Sequence[str], window: tuple[date, date]) -> None:
+    """Take the metrics' old values that a window touches out and put the new ones in, at once."""
     with warehouse.transaction():
         if not warehouse.exists(VALUES):
             warehouse.write(VALUES, FRAME.empty_table())
         marks = ", ".join("?" for _ in names)
-        warehouse.execute(f"DELETE FROM {VALUES} WHERE metric IN ({marks})", names)
+        warehouse.execute(
+            f"DELETE FROM {VALUES} WHERE metric IN ({marks}) AND period_start <= ? AND period_end >= ?",
+            [*names, window[1], window[0]],
+        )
         warehouse.append(VALUES, frame)
 
 
-def _told(name: str, rows: pa.Table, definition_hash: str) -> Computed:
-    digest = hashlib.sha256(definition_hash.encode())
-    for column in rows.select(["grain", "period_start", "segment_value", "value", "value_state"]).columns:
-        for chunk in column.to_pylist():
-            digest.update(repr(chunk).encode())
+def _told(name: str, rows: pa.Table, definition_hash: str, recomputed: str) -> Computed:
     totals = rows.filter(
         pc.and_(pc.equal(rows["segment_dimension"], ""), pc.equal(rows["value_state"], "final"))
     ).sort_by([("period_end", "descending"), ("grain", "ascending")])
@@ -86,4 +97,21 @@ def _told(name: str, rows: pa.Table, definition_hash: str) -> Computed:
     if totals.num_rows:
         row = totals.slice(0, 1).to_pylist()[0]
         latest = f"{row['value']:,.6g} ({row['grain']} of {row['period_start']})"
-    return Computed(name, rows.num_rows, latest, digest.hexdigest()[:16])
+    return Computed(name, rows.num_rows, latest, _fingerprint(rows, definition_hash), recomputed)
+
+
+def _fingerprint(rows: pa.Table, definition_hash: str) -> str:
+    """A hash over the definition and the values in order, over plain columns so that it is the same everywhere."""
+    digest = hashlib.sha256(definition_hash.encode())
+    for name in ("grain", "period_start", "segment_value", "value", "value_state"):
+        column = rows.column(name).combine_chunks()
+        if pa.types.is_string(column.type):
+            coded = column.dictionary_encode()
+            digest.update("\0".join(coded.dictionary.to_pylist()).encode())
+            column = coded.indices
+        digest.update(pc.is_null(column).cast(pa.uint8()).to_numpy(zero_copy_only=False).tobytes())
+        digest.update(pc.fill_null(column.cast(_PLAIN.get(column.type, column.type)), 0).to_numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+_PLAIN = {pa.date32(): pa.int32()}

@@ -16,6 +16,7 @@ from pipelines import handover
 from pipelines.installation import Installation
 from pipelines.publishing.records import FreshnessRow
 from pipelines.staging import StagedTable, build_staging
+from pipelines.steps.changes import ChangeLog
 from pipelines.steps.freshness import freshness
 from pipelines.steps.sources import SourceInstance
 from pipelines.warehouse import Warehouse
@@ -109,8 +110,10 @@ def _note(warehouse: Warehouse, place: tuple[str, str, str], load_id: str) -> No
 
 
 def stage(installation: Installation, warehouse: Warehouse) -> list[StagedTable]:
-    """Rebuild the neutral tables from the typed ones."""
-    return build_staging(warehouse, installation.catalogue, installation.models)
+    """Rebuild the neutral tables from the typed ones, and note which rows that changed."""
+    with warehouse.transaction():
+        log = ChangeLog(warehouse, installation.catalogue)
+        return build_staging(warehouse, installation.catalogue, installation.models, replace=log.replace)
 
 
 def check_staging(installation: Installation, warehouse: Warehouse) -> list[CheckResult]:
