@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from .error_codes import REFUSALS
 from .model.basics import NOWHERE, Location
 
 _SHOWN = 50
@@ -26,6 +27,10 @@ class Problem:
     path: tuple[str, ...] = ()
     suggestion: str | None = None
     hint: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.hint and self.code in REFUSALS:
+            object.__setattr__(self, "hint", REFUSALS[self.code].hint)
 
     def __str__(self) -> str:
         where = f"{self.location}: " if self.location.file else ""
@@ -70,6 +75,19 @@ class QueryError(CatalogueError):
     """A query that names what is not there, or asks for what cannot be answered."""
 
     subject = "query"
+
+
+def unknown(kind: str, name: str, valid: Iterable[str], location: Location, *path: str) -> Problem:
+    """A name that refers to nothing."""
+    return Problem(
+        f"UNKNOWN_{kind.upper()}",
+        f"there is no {kind} {name!r}",
+        location,
+        name,
+        path,
+        nearest(name, valid),
+        f"There are: {listing(valid)}." if valid else f"No {kind} is defined.",
+    )
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:

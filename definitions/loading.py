@@ -23,6 +23,7 @@ from definitions.model import (
     Channel,
     Cycle,
     Direction,
+    Location,
     Metric,
     Objective,
     Organisation,
@@ -38,6 +39,7 @@ from definitions.schema.metrics import METRIC_SHAPES, MetricShape
 from definitions.schema.organisation import CalendarShape, ChannelShape, PersonShape, TeamShape
 from definitions.schema.sources import SourceShape
 from definitions.settings import Settings
+from definitions.shape_problems import problem_of, section_keys, unknown_key
 from definitions.yaml_reading import Document, read_yaml
 from definitions.yaml_reading import Path as YamlPath
 
@@ -56,10 +58,8 @@ def load_catalogue(folder: Path | str, *, check: bool = True) -> Catalogue:
     """
     root = Path(folder)
     if not root.is_dir():
-        problem = Problem(
-            "NO_CATALOGUE", f"{root} is no folder", hint="Point VITALS_CATALOGUE at a folder of definitions."
-        )
-        raise CatalogueError([problem])
+        place = Location(str(root), 1, 1)
+        raise CatalogueError([Problem("NO_CATALOGUE", f"{root} is no folder", place, str(root))])
     return load_texts(read_folder(root), root=root, check=check)
 
 
@@ -79,8 +79,11 @@ def read_folder(root: Path) -> dict[str, bytes]:
             continue
         found[relative.as_posix()] = path.read_bytes()
         if len(found) > _MAX_FILES:
-            problem = Problem("TOO_MANY_FILES", f"more than {_MAX_FILES:,} definition files under {root}")
-            raise CatalogueError([problem])
+            message, place = (
+                f"more than {_MAX_FILES:,} definition files under {root}",
+                Location(str(root), 1, 1),
+            )
+            raise CatalogueError([Problem("TOO_MANY_FILES", message, place, str(root))])
     return found
 
 
@@ -196,7 +199,7 @@ class _Loader:
     def _keys(self, document: Document, valid: tuple[str, ...]) -> None:
         for key in document.data:
             if key not in valid:
-                self.problems.append(_unknown_key(key, valid, document, (key,), ()))
+                self.problems.append(unknown_key(key, valid, document, (key,), ()))
 
     def _items(self, document: Document, key: str, take: Callable[[Any, YamlPath], None]) -> None:
         items = document.data.get(key)
@@ -233,11 +236,7 @@ class _Loader:
             return
         if name in into:
             message = f"the name {name!r} is taken by {into[name].location}"
-            self.problems.append(
-                Problem(
-                    "DUPLICATE_NAME", message, built.location, name, hint="Rename or remove one of the two."
-                )
-            )
+            self.problems.append(Problem("DUPLICATE_NAME", message, built.location, name, (name,)))
             return
         into[name] = built
 
@@ -294,10 +293,10 @@ class _Loader:
         except ValidationError as error:
             for item in error.errors(include_url=False):
                 path = tuple(item["loc"])
-                known = _section_keys(path[:-1])
+                known = section_keys(path[:-1])
                 text = str(path[-1]) if path else ""
                 if item["type"] == "extra_forbidden":
-                    self.problems.append(_unknown_key(text, known, document, path, path[:-1]))
+                    self.problems.append(unknown_key(text, known, document, path, path[:-1]))
                 else:
                     self._problem("WRONG_VALUE", item["msg"], document, path, path=tuple(map(str, path)))
 
@@ -322,7 +321,8 @@ class _Loader:
                 key = (target.metric, target.segment, target.grain, target.period_start)
                 if key in seen:
                     message = f"a second target of {target.metric} for {label}; the first is at {seen[key].location}"
-                    self.problems.append(Problem("DUPLICATE_TARGET", message, place.location, label))
+                    path = (target.metric, "periods", label)
+                    self.problems.append(Problem("DUPLICATE_TARGET", message, place.location, label, path))
                     continue
                 seen[key] = target
                 built.append(target)
@@ -340,7 +340,7 @@ class _Loader:
         except ValidationError as error:
             name = str(value.get("name") or value.get("key") or value.get("metric") or "")
             for item in error.errors(include_url=False):
-                self.problems.append(_problem_of(item, value, document, path, name, context))
+                self.problems.append(problem_of(item, value, document, path, name, context))
             return None
 
     def _build(self, make: Callable[[], Built], document: Document, path: YamlPath) -> Built | None:
@@ -363,7 +363,17 @@ class _Loader:
         suggestion: str | None = None,
         hint: str = "",
     ) -> None:
-        self.problems.append(Problem(code, message, document.locate(at), text, path, suggestion, hint))
+        self.problems.append(
+            Problem(
+                code,
+                message,
+                document.locate(at),
+                text or document.shown(at),
+                path or tuple(str(part) for part in at),
+                suggestion,
+                hint,
+            )
+        )
 
 
 def build_target(shape: TargetShape, metric: Metric, calendar: Calendar, label: str, here: Here) -> Target:
@@ -412,76 +422,3 @@ def _unknown_metric(name: str, metrics: Iterable[str], here: Here) -> Problem:
         suggestion=nearest(name, metrics),
         hint=f"Metrics: {listing(metrics)}.",
     )
-
-
-def _unknown_key(
-    key: str, valid: Iterable[str], document: Document, at: YamlPath, path: tuple[str | int, ...]
-) -> Problem:
-    return Problem(
-        "UNKNOWN_KEY",
-        f"the key {key!r} is not known here",
-        document.locate_key(at),
-        key,
-        tuple(str(part) for part in path if isinstance(part, str)),
-        nearest(key, valid),
-        f"Valid keys: {listing(valid, 40)}.",
-    )
-
-
-def _problem_of(
-    item: Any, value: Any, document: Document, base: YamlPath, name: str, context: dict[int, type[Shape]]
-) -> Problem:
-    """One pydantic error as a problem: the tags of unions are dropped from its path, the place is looked up."""
-    here: Any = value
-    real: YamlPath = ()
-    for part in item["loc"]:
-        if (isinstance(here, dict) and part in here) or (
-            isinstance(here, list) and isinstance(part, int) and part < len(here)
-        ):
-            here = here[part]
-            real = (*real, part)
-    path = (name, *(str(part) for part in real if isinstance(part, str)))
-    match item["type"]:
-        case "extra_forbidden":
-            parent: Any = value
-            for part in real[:-1]:
-                parent = parent[part]
-            shape = context.get(id(parent), Shape)
-            valid = [field.alias or key for key, field in shape.model_fields.items()]
-            return _unknown_key(str(real[-1]), valid, document, (*base, *real), path[:-1])
-        case "missing":
-            key = str(item["loc"][-1])
-            return Problem(
-                "MISSING_KEY",
-                f"the key {key!r} is missing",
-                document.locate((*base, *real)),
-                key,
-                path,
-                hint="Add it." if key != "source" else "Name the source that the measure is over.",
-            )
-        case "literal_error" | "enum":
-            expected = str(item.get("ctx", {}).get("expected", ""))
-            options = [option.strip(" '") for option in expected.replace(" or ", ", ").split(",")]
-            return Problem(
-                "WRONG_VALUE",
-                f"{str(here)!r} is not one of {expected}",
-                document.locate((*base, *real)),
-                str(here),
-                path,
-                nearest(str(here), options),
-            )
-        case "string_pattern_mismatch":
-            pattern = item.get("ctx", {}).get("pattern", "")
-            message = f"{str(here)!r} is not a valid name (it must match {pattern})"
-            return Problem("WRONG_NAME", message, document.locate((*base, *real)), str(here), path)
-    return Problem("WRONG_VALUE", str(item["msg"]), document.locate((*base, *real)), "", path)
-
-
-def _section_keys(path: tuple[Any, ...]) -> list[str]:
-    model: Any = Settings
-    for part in path:
-        field = model.model_fields.get(str(part))
-        if field is None or not hasattr(field.annotation, "model_fields"):
-            return []
-        model = field.annotation
-    return list(model.model_fields)

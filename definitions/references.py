@@ -7,9 +7,10 @@ Source: definition lint, 'Errors'.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from definitions.errors import Problem, listing, nearest
+from definitions.errors import Problem, unknown
+from definitions.goal_references import GOAL_RULES
 from definitions.model import (
     Balance,
     Catalogue,
@@ -19,8 +20,6 @@ from definitions.model import (
     Cumulative,
     Derived,
     Direction,
-    Grain,
-    Location,
     Measure,
     Metric,
     MetricInput,
@@ -65,18 +64,6 @@ def operands(metric: Metric) -> Iterator[tuple[str, Measure | MetricInput]]:
                 )
 
 
-def _unknown(kind: str, name: str, valid: Iterable[str], location: Location, *path: str) -> Problem:
-    return Problem(
-        f"UNKNOWN_{kind.upper()}",
-        f"there is no {kind} {name!r}",
-        location,
-        name,
-        path,
-        nearest(name, valid),
-        f"There are: {listing(valid)}." if valid else f"No {kind} is defined.",
-    )
-
-
 # ── sources ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -90,7 +77,7 @@ def _columns_named(catalogue: Catalogue) -> Iterator[Problem]:
         for part, columns in named.items():
             for name in columns:
                 if name not in source.columns:
-                    yield _unknown("column", name, source.columns, source.location, source.name, part)
+                    yield unknown("column", name, source.columns, source.location, source.name, part)
         time = source.columns.get(source.time or "")
         if time is not None and not time.type.is_time:
             message = f"the time column {time.name!r} is of type {time.type}; a date or timestamp is needed"
@@ -109,13 +96,13 @@ def _dimensions_reach(catalogue: Catalogue) -> Iterator[Problem]:
                 if here is None:
                     break
                 if name not in here.joins:
-                    yield _unknown("join", name, here.joins, dimension.location, *path, here.name)
+                    yield unknown("join", name, here.joins, dimension.location, *path, here.name)
                     break
                 here = catalogue.sources.get(here.joins[name].to)
             else:
                 if here is not None and wanted not in here.dimensions and wanted not in here.columns:
                     valid = [*here.dimensions, *here.columns]
-                    yield _unknown("dimension", wanted, valid, dimension.location, *path, here.name)
+                    yield unknown("dimension", wanted, valid, dimension.location, *path, here.name)
 
 
 def _joins_are_many_to_one(catalogue: Catalogue) -> Iterator[Problem]:
@@ -124,14 +111,14 @@ def _joins_are_many_to_one(catalogue: Catalogue) -> Iterator[Problem]:
             path = (source.name, "joins", join.name)
             target = catalogue.sources.get(join.to)
             if target is None:
-                yield _unknown("source", join.to, catalogue.sources, join.location, *path)
+                yield unknown("source", join.to, catalogue.sources, join.location, *path)
                 continue
             missing = [left for left, _ in join.on if left not in source.columns]
             missing_there = [right for _, right in join.on if right not in target.columns]
             for name in missing:
-                yield _unknown("column", name, source.columns, join.location, *path, "on")
+                yield unknown("column", name, source.columns, join.location, *path, "on")
             for name in missing_there:
-                yield _unknown("column", name, target.columns, join.location, *path, "on", target.name)
+                yield unknown("column", name, target.columns, join.location, *path, "on", target.name)
             if missing or missing_there:
                 continue
             reason = _fan_out(target, join.relationship, {right for _, right in join.on})
@@ -170,7 +157,7 @@ def _derived_sources(catalogue: Catalogue) -> Iterator[Problem]:
         path = (source.name, "derived" if source.derived else "movements")
         parent = catalogue.sources.get(parent_name)
         if parent is None:
-            yield _unknown("source", parent_name, catalogue.sources, source.location, *path)
+            yield unknown("source", parent_name, catalogue.sources, source.location, *path)
             continue
         if parent.derived or parent.movements:
             message = f"{parent_name!r} is itself folded from another source; only one fold is allowed"
@@ -184,7 +171,7 @@ def _derived_sources(catalogue: Catalogue) -> Iterator[Problem]:
         )
         for name in named:
             if name not in parent.columns:
-                yield _unknown("column", name, parent.columns, source.location, *path)
+                yield unknown("column", name, parent.columns, source.location, *path)
         if source.movements and parent.validity is None:
             message = f"{parent_name!r} has no validity, so balances cannot be rebuilt from it"
             yield Problem("NO_VALIDITY", message, source.location, parent_name, path)
@@ -209,7 +196,7 @@ def _measures_reach(catalogue: Catalogue) -> Iterator[Problem]:
         for part, operand in operands(metric):
             if isinstance(operand, MetricInput):
                 if operand.metric not in catalogue.metrics:
-                    yield _unknown(
+                    yield unknown(
                         "metric", operand.metric, catalogue.metrics, operand.location, metric.name, part
                     )
                 elif operand.metric == metric.name:
@@ -227,7 +214,7 @@ def _measure(catalogue: Catalogue, metric: Metric, part: str, measure: Measure) 
             message = "no source is named"
             yield Problem("MISSING_KEY", message, measure.location, "source", path, hint="Add 'source:'.")
         else:
-            yield _unknown("source", measure.source, catalogue.sources, measure.location, *path)
+            yield unknown("source", measure.source, catalogue.sources, measure.location, *path)
         return
     time = measure.time or source.time
     if time is None and not (isinstance(metric.formula, Balance) and source.validity):
@@ -236,7 +223,7 @@ def _measure(catalogue: Catalogue, metric: Metric, part: str, measure: Measure) 
             "NO_TIME", message, measure.location, "time", path, hint="Give 'time:' here or in the source."
         )
     elif time is not None and time not in source.columns:
-        yield _unknown("column", time, source.columns, measure.location, *path, "time")
+        yield unknown("column", time, source.columns, measure.location, *path, "time")
     elif time is not None and not source.columns[time].type.is_time:
         message = f"the time column {time!r} is of type {source.columns[time].type}"
         yield Problem("WRONG_TYPE", message, measure.location, time, path)
@@ -305,17 +292,17 @@ def _related_metrics(catalogue: Catalogue) -> Iterator[Problem]:
         for part, names in related.items():
             for name in names:
                 if name not in catalogue.metrics:
-                    yield _unknown("metric", name, catalogue.metrics, metric.location, metric.name, part)
+                    yield unknown("metric", name, catalogue.metrics, metric.location, metric.name, part)
 
 
 def _calendars_and_owners(catalogue: Catalogue) -> Iterator[Problem]:
     for metric in catalogue.metrics.values():
         if metric.calendar not in catalogue.calendars:
-            yield _unknown("calendar", metric.calendar, catalogue.calendars, metric.location, metric.name)
+            yield unknown("calendar", metric.calendar, catalogue.calendars, metric.location, metric.name)
         if catalogue.teams and metric.owner.team not in catalogue.teams:
-            yield _unknown("team", metric.owner.team, catalogue.teams, metric.location, metric.name, "owner")
+            yield unknown("team", metric.owner.team, catalogue.teams, metric.location, metric.name, "owner")
         if catalogue.people and metric.owner.accountable not in catalogue.people:
-            yield _unknown(
+            yield unknown(
                 "person", metric.owner.accountable, catalogue.people, metric.location, metric.name, "owner"
             )
 
@@ -333,17 +320,6 @@ def _bands_and_windows(catalogue: Catalogue) -> Iterator[Problem]:
         formula = metric.formula
         if isinstance(formula, Cumulative) and formula.window and formula.grain_to_date:
             message = "a cumulative metric has a window or a grain_to_date, not both"
-            yield Problem("WRONG_VALUE", message, metric.location, "window", path)
-        if (
-            isinstance(formula, Cumulative)
-            and formula.window
-            and formula.window.unit
-            in (
-                Grain.SECOND,
-                Grain.MINUTE,
-            )
-        ):
-            message = f"a window of {formula.window} is too fine; windows are made of hours, days or longer"
             yield Problem("WRONG_VALUE", message, metric.location, "window", path)
         if isinstance(formula, Retention) and not 0 <= formula.first_day <= formula.last_day:
             message = f"days {formula.first_day}..{formula.last_day} are no range"
@@ -379,116 +355,6 @@ def _names_differ(catalogue: Catalogue) -> Iterator[Problem]:
             yield Problem("DUPLICATE_NAME", message, metric.location, metric.label, (metric.name, "label"))
 
 
-# ── organisation and goals ──────────────────────────────────────────────────────────────────────────────────
-
-
-def _organisation(catalogue: Catalogue) -> Iterator[Problem]:
-    for team in catalogue.teams.values():
-        if team.lead not in catalogue.people:
-            yield _unknown("person", team.lead, catalogue.people, team.location, team.key, "lead")
-        if team.parent is not None and team.parent not in catalogue.teams:
-            yield _unknown("team", team.parent, catalogue.teams, team.location, team.key, "parent")
-        for name in team.kpis:
-            if name not in catalogue.metrics:
-                yield _unknown("metric", name, catalogue.metrics, team.location, team.key, "kpis")
-        for name in team.channels:
-            if name not in catalogue.channels:
-                yield _unknown("channel", name, catalogue.channels, team.location, team.key, "channels")
-    for person in catalogue.people.values():
-        if person.team is not None and person.team not in catalogue.teams:
-            yield _unknown("team", person.team, catalogue.teams, person.location, person.key, "team")
-        for name in person.channels:
-            if name not in catalogue.channels:
-                yield _unknown("channel", name, catalogue.channels, person.location, person.key, "channels")
-
-
-def _goals(catalogue: Catalogue) -> Iterator[Problem]:
-    objectives: dict[str, Location] = {}
-    keys: dict[str, Location] = {}
-    for objective in catalogue.objectives:
-        if objective.key in objectives:
-            message = f"the objective {objective.key!r} is at {objectives[objective.key]} too"
-            yield Problem("DUPLICATE_NAME", message, objective.location, objective.key)
-        objectives[objective.key] = objective.location
-    for _, objective, key_result in catalogue.key_results():
-        if key_result.key in keys:
-            message = f"the key result {key_result.key!r} is at {keys[key_result.key]} too"
-            yield Problem("DUPLICATE_NAME", message, key_result.location, key_result.key, (objective.key,))
-        keys[key_result.key] = key_result.location
-    for objective in catalogue.objectives:
-        path = (objective.key,)
-        if objective.team not in catalogue.teams:
-            yield _unknown("team", objective.team, catalogue.teams, objective.location, *path, "team")
-        if objective.owner not in catalogue.people:
-            yield _unknown("person", objective.owner, catalogue.people, objective.location, *path, "owner")
-        if objective.parent is not None and objective.parent not in objectives:
-            yield _unknown("objective", objective.parent, objectives, objective.location, *path, "parent")
-
-
-def _key_results(catalogue: Catalogue) -> Iterator[Problem]:
-    for _, objective, kr in catalogue.key_results():
-        path = (objective.key, kr.key)
-
-        def problem(
-            code: str, message: str, hint: str = "", at: Location = kr.location, via: tuple[str, ...] = path
-        ) -> Problem:
-            return Problem(code, message, at, "", via, hint=hint)
-
-        if kr.owner not in catalogue.people:
-            yield _unknown("person", kr.owner, catalogue.people, kr.location, *path, "owner")
-        metric = catalogue.metrics.get(kr.metric or "")
-        if kr.metric is not None and metric is None:
-            yield _unknown("metric", kr.metric, catalogue.metrics, kr.location, *path, "metric")
-        if kr.nature == "effort" and kr.metric is not None:
-            yield problem("EFFORT_WITH_METRIC", "an effort key result names no metric", "Make it an outcome.")
-        if kr.nature == "outcome" and kr.metric is None and kr.kr_type != "baseline":
-            yield problem("OUTCOME_WITHOUT_METRIC", "an outcome key result names a metric of the dictionary")
-        if metric is not None and not metric.is_actionable:
-            yield problem("NOT_ACTIONABLE", f"{metric.name!r} is not actionable, so it is no key result")
-        numeric = kr.kr_type in ("increase", "decrease")
-        if numeric and kr.baseline is None:
-            yield problem(
-                "NO_BASELINE",
-                "a numeric key result has a baseline (value and as_of)",
-                "Or use type: baseline.",
-            )
-        if (numeric or kr.kr_type in ("stay_above", "stay_below")) and kr.target is None:
-            yield problem("NO_TARGET", "the key result has no target")
-        if kr.kr_type == "stay_between" and kr.band is None:
-            yield problem("NO_TARGET", "stay_between needs a band (low and high)")
-        if kr.band is not None and not kr.band.low < kr.band.high:
-            yield problem("WRONG_BAND", "the band's low is not below its high")
-        if numeric and kr.baseline is not None and kr.target is not None:
-            wrong = (
-                kr.target < kr.baseline.value if kr.kr_type == "increase" else kr.target > kr.baseline.value
-            )
-            if wrong:
-                message = f"direction_mismatch: {kr.kr_type} from {kr.baseline.value:g} to {kr.target:g}"
-                yield problem("DIRECTION_MISMATCH", message, "Swap them, or change the type.")
-        if kr.kr_type == "milestone" and not kr.milestones:
-            yield problem("MISSING_KEY", "a milestone key result lists its milestones")
-
-
-def _targets(catalogue: Catalogue) -> Iterator[Problem]:
-    for target in catalogue.targets:
-        metric = catalogue.metrics.get(target.metric)
-        if metric is None or not target.segment:
-            continue
-        names = tuple(name for name, _ in target.segment)
-        if names not in {tuple(sorted(segment)) for segment in metric.segments}:
-            declared = [" and ".join(segment) for segment in metric.segments]
-            message = f"{metric.name!r} is not reported by {' and '.join(names)}"
-            yield Problem(
-                "UNKNOWN_SEGMENT",
-                message,
-                target.location,
-                ", ".join(names),
-                (target.metric, "segment"),
-                nearest(names[0], declared),
-                f"Declared: {listing(declared)}." if declared else "It declares no segments.",
-            )
-
-
 _RULES: tuple[Rule, ...] = (
     _columns_named,
     _dimensions_reach,
@@ -501,8 +367,5 @@ _RULES: tuple[Rule, ...] = (
     _bands_and_windows,
     _past_draft,
     _names_differ,
-    _organisation,
-    _goals,
-    _key_results,
-    _targets,
+    *GOAL_RULES,
 )

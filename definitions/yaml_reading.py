@@ -9,7 +9,7 @@ keys are refused; so is anything that would grow out of proportion (size, depth,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -51,6 +51,18 @@ class Document:
                 known = (*known, part)
         return self.values.get(known, Location(self.file, 1, 1))
 
+    def shown(self, path: Path) -> str:
+        """What stands at ``path``, in short: a value's text, the key of a collection, or the file's name."""
+        here: Any = self.data
+        for part in path:
+            try:
+                here = here[part]
+            except (KeyError, IndexError, TypeError):
+                return str(part)
+        if isinstance(here, str):
+            return here[:_SHOWN]
+        return str(path[-1]) if path else self.file
+
     def locate_key(self, path: Path) -> Location:
         """The place of the key that ``path`` ends in."""
         return self.keys.get(path, self.locate(path))
@@ -72,7 +84,22 @@ def read_yaml(text: str | bytes, file: str) -> Document:
         )
     except yaml.YAMLError as error:
         document.problems.append(Problem("YAML_SYNTAX", f"not valid YAML: {error}", Location(file, 1, 1)))
+    document.problems[:] = [_with_text(problem, text) for problem in document.problems]
     return document
+
+
+def _with_text(problem: Problem, text: str | bytes) -> Problem:
+    """The problem with what stands at its place, where it does not say so itself."""
+    if problem.text:
+        return problem
+    if isinstance(text, bytes):
+        text = text[:MAX_BYTES].decode("utf-8", "backslashreplace")
+    lines = text[:MAX_BYTES].splitlines() or [""]
+    line = lines[min(problem.location.line, len(lines)) - 1]
+    return replace(problem, text=(line[problem.location.column - 1 :].strip() or line.strip())[:_SHOWN])
+
+
+_SHOWN = 60
 
 
 class _RefusedError(Exception):

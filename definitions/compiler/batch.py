@@ -25,8 +25,8 @@ from definitions.compiler.render import STACKING, render
 from definitions.compiler.resolve import Resolver
 from definitions.compiler.rows import Cte, Scan
 from definitions.compiler.values import Asked, Value
-from definitions.errors import CompileError, Problem, nearest
-from definitions.model import Calendar, Catalogue, ColumnType, Grain, Metric, is_grain
+from definitions.errors import CompileError, Problem, listing, nearest
+from definitions.model import Calendar, Catalogue, ColumnType, Grain, Location, Metric, is_grain
 
 COLUMNS = (
     "metric",
@@ -172,7 +172,16 @@ class Compiler:
         for grain in grains or ():
             if not is_grain(grain) or grain in (Grain.SECOND, Grain.MINUTE, Grain.HOUR):
                 raise CompileError(
-                    [Problem("UNKNOWN_GRAIN", f"{grain!r} is not a grain of the KPI frame", text=grain)]
+                    [
+                        Problem(
+                            "UNKNOWN_GRAIN",
+                            f"{grain!r} is not a grain of the KPI frame",
+                            Location("grains", list(grains or ()).index(grain) + 1, 1),
+                            grain,
+                            ("grains", grain),
+                            nearest(grain, [item for item in Grain if not item.is_clock]),
+                        )
+                    ]
                 )
         range_ = Range(start, end, as_of if as_of is not None else end)
         return [
@@ -187,9 +196,15 @@ class Compiler:
         names = dict.fromkeys(metrics)
         missing = [
             Problem(
-                "UNKNOWN_METRIC", f"there is no metric {name!r}", text=name, suggestion=nearest(name, known)
+                "UNKNOWN_METRIC",
+                f"there is no metric {name!r}",
+                Location("metrics", number, 1),
+                name,
+                ("metrics", name),
+                nearest(name, known),
+                f"Metrics: {listing(known)}.",
             )
-            for name in names
+            for number, name in enumerate(names, 1)
             if name not in known
         ]
         if missing:

@@ -106,7 +106,10 @@ def _check_characters(text: str) -> None:
             inside = None
         if unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn", "Cs") and character not in "\n\t\r":
             raise RefusedError(
-                "BAD_CHARACTER", f"the invisible character U+{ord(character):04X} is not allowed", offset
+                "BAD_CHARACTER",
+                f"the invisible character U+{ord(character):04X} is not allowed",
+                offset,
+                text=f"U+{ord(character):04X}",
             )
         if character == "\\":
             raise RefusedError("BAD_CHARACTER", "backslashes are not allowed", offset, text="\\")

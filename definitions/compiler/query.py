@@ -21,7 +21,7 @@ from definitions.compiler.calendar_sql import FISCAL_MONTHS, fiscal_months
 from definitions.compiler.expressions import translate
 from definitions.compiler.layout import Query, Range, TimeKey, dim_alias, grouped, output_days
 from definitions.compiler.nodes import Node
-from definitions.compiler.parsing import RefusedError, name_parts, parse
+from definitions.compiler.parsing import RefusedError, name_parts, offset_of, parse
 from definitions.compiler.plan import Planner
 from definitions.compiler.render import render
 from definitions.compiler.rows import Cte, RowSource, Scan
@@ -99,6 +99,12 @@ def query(
         raise QueryError(error.problems) from error
 
 
+def _nothing_asked() -> Problem:
+    return Problem(
+        "NOTHING_ASKED", "neither metrics nor dimensions", Location("query", 1, 1), "nothing", ("metrics",)
+    )
+
+
 class _Question:
     """One query on its way to a statement."""
 
@@ -131,11 +137,13 @@ class _Question:
             Problem(
                 "UNKNOWN_METRIC",
                 f"there is no metric {name!r}",
-                text=name,
-                suggestion=nearest(name, known),
-                hint=f"Metrics: {listing(known)}.",
+                Location("metrics", number, 1),
+                name,
+                ("metrics", name),
+                nearest(name, known),
+                f"Metrics: {listing(known)}.",
             )
-            for name in self.metrics
+            for number, name in enumerate(self.metrics, 1)
             if name not in known
         ]
         if problems:
@@ -145,7 +153,10 @@ class _Question:
         names = {self.catalogue.metrics[name].calendar for name in self.metrics}
         if len(names) > 1:
             message = f"the metrics are in different calendars: {', '.join(sorted(names))}"
-            raise QueryError([Problem("MIXED_CALENDARS", message, hint="Query them one by one.")])
+            text = ", ".join(self.metrics)
+            raise QueryError(
+                [Problem("MIXED_CALENDARS", message, Location("metrics", 1, 1), text, ("metrics",))]
+            )
         return self.catalogue.calendars[names.pop() if names else "company"]
 
     def _spelled(self, name: str) -> str:
@@ -186,7 +197,9 @@ class _Question:
             return name, None
         valid = [*map(str, Grain), *PARTS]
         message = f"{name!r} is no grain of {METRIC_TIME}"
-        raise QueryError([Problem("UNKNOWN_GRAIN", message, text=name, suggestion=nearest(name, valid))])
+        place, path = Location("by", 1, 1), ("by", METRIC_TIME)
+        hint = f"Grains: {', '.join(Grain)}; parts: extract_<part>, dow, doy."
+        raise QueryError([Problem("UNKNOWN_GRAIN", message, place, name, path, nearest(name, valid), hint)])
 
     def _conditions(
         self, where: str | Sequence[str] | None
@@ -208,14 +221,14 @@ class _Question:
                 timed = any(name == METRIC_TIME or name.startswith(f"{METRIC_TIME}__") for name in names)
                 timed = timed or bool(columns and all(self._is_own_day(parts) for parts in columns))
                 own = part.sql(dialect="duckdb")
+                place = Location("where", 1, 1 + offset_of(part))
                 if not timed:
-                    on_dims.append(Expression(own, Location("where", 1, 1)))
+                    on_dims.append(Expression(own, place))
                 elif len(names) == 1:
                     on_time.append(own)
                 else:
                     message = f"the condition {own!r} mixes {METRIC_TIME} with dimensions"
-                    hint = "Join separate conditions with AND."
-                    raise QueryError([Problem("MIXED_CONDITION", message, text=own, hint=hint)])
+                    raise QueryError([Problem("MIXED_CONDITION", message, place, own, ("where",))])
         return tuple(on_dims), tuple(on_time)
 
     def _is_own_day(self, parts: tuple[str, ...]) -> bool:
@@ -312,7 +325,8 @@ class _Question:
                             Problem(
                                 "UNKNOWN_DIMENSION",
                                 f"{metric!r} cannot be grouped by {name!r}: {source.name!r} has no such dimension",
-                                text=name,
+                                Location("by", self.dims.index(name) + 1, 1),
+                                name,
                                 path=trail,
                                 suggestion=nearest(name, valid),
                                 hint=f"Dimensions of {source.name}: {listing(source.dimensions or source.columns)}.",
@@ -325,14 +339,16 @@ class _Question:
         self, final: exp.Select, names: Sequence[str], order: Sequence[str], limit: int | None
     ) -> exp.Select:
         items: list[Node] = []
-        for item in order:
+        for number, item in enumerate(order, 1):
             descending = item.startswith("-")
             name = item.removeprefix("-").replace(".", "__")
             if name not in names:
                 problem = Problem(
                     "UNKNOWN_COLUMN",
                     f"cannot order by {name!r}: it is not in the result",
-                    text=name,
+                    Location("order", number, 1),
+                    name,
+                    ("order", name),
                     suggestion=nearest(name, names),
                     hint=f"Columns: {listing(names)}.",
                 )
@@ -342,7 +358,10 @@ class _Question:
             final.set("order", exp.Order(expressions=items))
         if limit is not None:
             if limit < 0:
-                raise QueryError([Problem("BAD_LIMIT", f"a limit of {limit} rows", hint="Give 0 or more.")])
+                place = Location("limit", 1, 1)
+                raise QueryError(
+                    [Problem("BAD_LIMIT", f"a limit of {limit} rows", place, str(limit), ("limit",))]
+                )
             final.set("limit", exp.Limit(expression=nodes.number(limit)))
         return final
 
@@ -357,10 +376,7 @@ class _Question:
     def _values_only(self, layout: Query, order: Sequence[str], limit: int | None) -> Statement:
         """Distinct values of dimensions, and of the calendar."""
         if not layout.keys:
-            problem = Problem(
-                "NOTHING_ASKED", "neither metrics nor dimensions", hint="Name a metric, or --by a dimension."
-            )
-            raise QueryError([problem])
+            raise QueryError([_nothing_asked()])
         planner = Planner.over(self.compiler.resolver, layout, self.where)
         ctes: list[Cte] = []
         columns: list[Node] = []
@@ -401,7 +417,7 @@ class _Question:
         when = self._when(layout)
         where = when() if when is not None else None
         if source is None:
-            raise QueryError([Problem("NOTHING_ASKED", "neither metrics nor dimensions")])
+            raise QueryError([_nothing_asked()])
         final = nodes.select(columns, source, joins=joins, where=where, distinct=True)
         final = self._ordered(final, layout.keys, order or layout.keys, limit)
         return Statement((), layout.keys, tuple(scans), self._with_fiscal(ctes), final)
@@ -409,8 +425,10 @@ class _Question:
     def _days(self, layout: Query) -> exp.Query:
         first, last = output_days(layout)
         if first is None or last is None:
-            problem = Problem("NEEDS_RANGE", f"{METRIC_TIME} alone has no end", hint="Give --from and --to.")
-            raise QueryError([problem])
+            message = f"{METRIC_TIME} alone has no end"
+            raise QueryError(
+                [Problem("NEEDS_RANGE", message, Location("by", 1, 1), METRIC_TIME, ("by", METRIC_TIME))]
+            )
         ticks = Ticks(self.calendar, layout.clock)
         return ticks.spine(ticks.begin(first), ticks.end(last))
 
@@ -432,7 +450,9 @@ class _Question:
             problem = Problem(
                 "UNKNOWN_DIMENSION",
                 message,
-                text=name,
+                Location("by", self.dims.index(unknown[0]) + 1 if unknown else 1, 1),
+                name,
+                ("by", name),
                 suggestion=nearest(name, known),
                 hint=f"Dimensions: {listing(known)}.",
             )
