@@ -104,11 +104,31 @@ def _list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _patterned(pattern: str) -> WithJsonSchema:
+    """The pattern, told to editors too: a validator before it hides it from the schema."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
 Text = Annotated[str, BeforeValidator(_text), Field(min_length=1)]
 Prose = Annotated[str, BeforeValidator(lambda value: " ".join(_text(value).split()))]
-Name = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[a-z][a-z0-9_]{2,62}$")]
-Identifier = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
-Key = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Name = Annotated[
+    str,
+    BeforeValidator(_text),
+    Field(pattern=r"^[a-z][a-z0-9_]{2,62}$"),
+    _patterned(r"^[a-z][a-z0-9_]{2,62}$"),
+]
+Identifier = Annotated[
+    str,
+    BeforeValidator(_text),
+    Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$"),
+    _patterned(r"^[a-z_][a-z0-9_]{0,62}$"),
+]
+Key = Annotated[
+    str,
+    BeforeValidator(_text),
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"),
+    _patterned(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"),
+]
 Sql = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=10_000)]
 Integer = Annotated[int, BeforeValidator(_integer)]
 Number = Annotated[float, BeforeValidator(_number)]

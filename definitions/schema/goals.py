@@ -58,7 +58,13 @@ def _amount(value: Any) -> Any:
 
 
 Amount = Annotated[AmountShape, BeforeValidator(_amount)]
-ComparisonText = Annotated[Comparison, BeforeValidator(lambda value: _SYMBOLS.get(str(value), str(value)))]
+
+
+def _comparison(value: Any) -> str:
+    return _SYMBOLS.get(str(value), str(value))
+
+
+ComparisonText = Annotated[Comparison, BeforeValidator(_comparison)]
 
 
 class PeriodTargetShape(Shape):

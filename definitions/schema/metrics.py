@@ -233,7 +233,7 @@ def _metric_name(value: Any) -> Any:
     return {"metric": value} if isinstance(value, str) else value
 
 
-SegmentShape = Annotated[tuple[Identifier, ...], BeforeValidator(_list), Field(min_length=1, max_length=2)]
+SegmentShape = Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=2), BeforeValidator(_list)]
 
 
 class MetricShape(Shape):

@@ -20,6 +20,7 @@ from definitions.schema.fields import (
     SilenceShape,
     Text,
     Texts,
+    _patterned,
     _problem,
     silences_of,
 )
@@ -39,6 +40,7 @@ _MONTHS = (
     "november",
     "december",
 )
+_EMAIL = r"^[^@\s]+@[^@\s]+$"
 _PATTERNS = {"4-4-5": (4, 4, 5), "4-5-4": (4, 5, 4), "5-4-4": (5, 4, 4)}
 
 
@@ -131,7 +133,7 @@ class PersonShape(Shape):
 
     name: Key
     label: Prose
-    email: Annotated[str, BeforeValidator(str), Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+    email: Annotated[str, BeforeValidator(str), Field(pattern=_EMAIL), _patterned(_EMAIL)]
     team: Key | None = None
     active: Boolean = True
     channels: Texts = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from definitions.model import (
     Column,
@@ -29,15 +29,18 @@ from definitions.schema.fields import (
     Sql,
     Text,
     Texts,
+    _list,
     _problem,
 )
+
+_COLUMN_TYPES = [f"{kind}{mark}" for kind in ColumnType for mark in ("", "?")]
 
 
 class ColumnShape(Shape):
     """A declared column. A ``?`` after the type means that it may be null (``timestamp?``)."""
 
     name: Identifier
-    type: Annotated[ColumnType, BeforeValidator(str)]
+    type: Annotated[ColumnType, BeforeValidator(str), WithJsonSchema({"enum": _COLUMN_TYPES})]
     nullable: Boolean = False
     unit: Text | None = None
     values: Texts = ()
@@ -89,10 +92,7 @@ class JoinShape(Shape):
     """A many-to-one join to another source's key."""
 
     to: Identifier
-    on: Annotated[
-        tuple[Identifier, ...] | dict[str, Identifier],
-        BeforeValidator(lambda v: [v] if isinstance(v, str) else v),
-    ]
+    on: Annotated[tuple[Identifier, ...] | dict[str, Identifier], BeforeValidator(_list)]
     name: Identifier | None = Field(None, description="how dimensions refer to it; default: `to`")
     relationship: Text = "many_to_one"
 

@@ -21,6 +21,7 @@ from pipelines.cli import (
     publication,
     query,
     run,
+    schema,
     serve,
     sources,
 )
@@ -40,6 +41,7 @@ app = typer.Typer(
 run.register(app)
 sources.register(app)
 check.register(app)
+schema.register(app)
 demo.register(app)
 publication.register(app)
 alerts.register(app)

@@ -94,3 +94,13 @@ def test_a_rule_explains_itself_and_a_slip_is_met_with_the_nearest_name() -> Non
 def test_all_rules_are_listed_as_json() -> None:
     done = runner.invoke(app, ["check", "--rules", "--json"])
     assert {"NO_TARGET", "DUPLICATE", "KR_FROM_TO"} <= {row["rule"] for row in json.loads(done.stdout)}
+
+
+def test_schemas_are_written_for_the_editor(tmp_path: Path) -> None:
+    done = runner.invoke(app, ["schema", "--folder", str(tmp_path), "--vscode"])
+    assert done.exit_code == Exit.DONE, done.stdout
+    patterns = json.loads(done.stdout)["yaml.schemas"]
+    assert len(patterns) == len(list(tmp_path.glob("*.json"))) == 7
+    assert runner.invoke(app, ["schema", "--kind", "metric"]).exit_code == Exit.USAGE
+    printed = runner.invoke(app, ["schema", "--kind", "metrics"])
+    assert json.loads(printed.stdout)["title"] == "Vitals metrics"

@@ -1,0 +1,129 @@
+"""JSON Schema of every kind of definition file, from the shapes that read them: completion and checks in an editor.
+
+    from definitions.json_schema import schemas
+    schemas()["metrics"]            # the schema of metrics/*.yml
+
+An editor's check is looser than loading: it knows no other file; units, names and SQL are checked by `vitals check`.
+Source: dictionary rules, 'Files'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from definitions.schema.goals import CycleShape, ObjectiveShape, TargetShape
+from definitions.schema.metrics import METRIC_SHAPES
+from definitions.schema.organisation import CalendarShape, ChannelShape, PersonShape, TeamShape
+from definitions.schema.sources import SourceShape
+from definitions.settings import Settings
+
+FILES: Mapping[str, str] = {
+    "sources": "sources/*.yml",
+    "metrics": "metrics/*.yml",
+    "targets": "targets/*.yml",
+    "objectives": "objectives/*.yml",
+    "calendars": "calendars.yml",
+    "teams": "teams.yml",
+    "settings": "settings.yml",
+}
+"""Kinds of definition files and where they are in a catalogue."""
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_TEXT: JsonSchemaValue = {"type": "string"}
+_NUMBER: JsonSchemaValue = {"type": "number"}
+_SHORT_FORMS: Mapping[str, tuple[JsonSchemaValue, ...]] = {
+    # What people may write in place of the full form, by the function that widens it.
+    "_list": (_TEXT,),
+    "_dimension": (_TEXT,),
+    "_comparison": ({"enum": ["<", "<=", ">", ">="]},),
+    "_input": (_TEXT,),
+    "_metric_name": (_TEXT,),
+    "_curve": (_TEXT,),
+    "_amount": (_NUMBER,),
+    "_period_target": (_NUMBER,),
+    "number": (_TEXT,),
+}
+
+
+class _Schema(GenerateJsonSchema):
+    """Adds the short forms that a validator widens before the shape sees them."""
+
+    def function_before_schema(self, schema: core_schema.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        inner = super().function_before_schema(schema)
+        name = getattr(schema["function"]["function"], "__name__", "")
+        short = _SHORT_FORMS.get(name)
+        return {"anyOf": [*short, inner]} if short else inner
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schema (draft 2020-12) of every kind of file, by kind."""
+    made: dict[str, dict[str, Any]] = {
+        "sources": _file({"sources": _many(SourceShape)}),
+        "metrics": _file({"metrics": _metrics()}),
+        "targets": _file({"targets": _many(TargetShape)}),
+        "objectives": _file({"cycle": _one(CycleShape), "objectives": _many(ObjectiveShape)}, ("cycle",)),
+        "calendars": _file({"calendars": _many(CalendarShape)}),
+        "teams": _file(
+            {"teams": _many(TeamShape), "people": _many(PersonShape), "channels": _many(ChannelShape)}
+        ),
+        "settings": _one(Settings),
+    }
+    return {kind: _finished(kind, schema) for kind, schema in made.items()}
+
+
+def _one(shape: type[Any]) -> dict[str, Any]:
+    return TypeAdapter(shape).json_schema(schema_generator=_Schema, mode="validation")
+
+
+def _many(shape: type[Any]) -> dict[str, Any]:
+    return _lifted({"type": "array"}, "items", _one(shape))
+
+
+def _metrics() -> dict[str, Any]:
+    """A metric is held to the shape of its type, so that an error names the keys of that type only."""
+    kinds = list(METRIC_SHAPES)
+    found: dict[str, Any] = {}
+    rules: list[dict[str, Any]] = []
+    for kind, shape in METRIC_SHAPES.items():
+        schema = _one(shape)
+        found.update(schema.pop("$defs", {}))
+        found[shape.__name__] = schema
+        rules.append(
+            {
+                "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
+                "then": {"$ref": f"#/$defs/{shape.__name__}"},
+            }
+        )
+    item = {"type": "object", "required": ["type"], "properties": {"type": {"enum": kinds}}, "allOf": rules}
+    return {"type": "array", "items": item, "$defs": found}
+
+
+def _file(parts: Mapping[str, dict[str, Any]], required: tuple[str, ...] = ()) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {}}
+    found: dict[str, Any] = {}
+    for key, part in parts.items():
+        found.update(part.pop("$defs", {}))
+        schema["properties"][key] = part
+    if required:
+        schema["required"] = list(required)
+    return {**schema, "$defs": found}
+
+
+def _lifted(outer: dict[str, Any], key: str, inner: dict[str, Any]) -> dict[str, Any]:
+    found = inner.pop("$defs", {})
+    return {**outer, key: inner, "$defs": found}
+
+
+def _finished(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """With its dialect and title; entries in a fixed order, so that the same shapes make the same bytes."""
+    found = schema.pop("$defs", {})
+    head: dict[str, Any] = {"$schema": DIALECT, "title": f"Vitals {kind}"}
+    if found:
+        schema["$defs"] = dict(sorted(found.items()))
+    return {**head, **schema}
