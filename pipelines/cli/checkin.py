@@ -92,6 +92,7 @@ def add(
     with _desk() as (installation, desk):
         author = _person(installation, by)
         chosen = key_result or _choose(desk, author, as_json)
+        statement = _statement(installation, chosen)
         known = desk.prefilled(chosen)
         said: dict[str, str | None] = {
             "progress_note": progress,
@@ -103,12 +104,12 @@ def add(
             "status_override": status,
         }
         if not as_json and (how is None or confidence is None):
-            console.print(f"[bold]{escape(_statement(installation, chosen))}[/bold]")
+            console.print(f"[bold]{escape(statement)}[/bold]")
             console.print(
                 f"[dim]{escape(known.progress)}{' ' + escape(known.how) if known.how else ''}[/dim]"
             )
             said |= _ask(said, known.progress, known.how)
-        if progress is None and said["progress_note"] is None:
+        if said["progress_note"] is None and status is None:  # arithmetic is no reason for another status
             said["progress_note"] = known.progress
         email = installation.catalogue.people[author].email
         recorded = desk.take(email, chosen, said, None if on is None else on.date())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.markup import escape
 
-from pipelines.cli.okrs import BOTH_NUMBERS, standing_row
+from pipelines.cli.okrs import BOTH_NUMBERS, narrow, standing_row, standings_of
 from pipelines.cli.output import Exit, console, errors, show
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def status(
     """Every cycle with its days, check-ins and edits; or one, with how each key result stands."""
     with _store() as (installation, store):
         catalogue = installation.catalogue
-        standings, dues = store.standings(), store.dues()
+        standings, dues = standings_of(installation, store), store.dues()
         if cycle is not None:
             chosen = _cycle(catalogue, cycle)
             rows = [
@@ -57,7 +57,7 @@ def status(
             if as_json:
                 show([{"key_results": rows, "edits": edits}], as_json=True)
                 return
-            show(rows, title=f"{chosen.name} ({chosen.state}): {BOTH_NUMBERS}")
+            show(narrow(rows), title=f"{chosen.name} ({chosen.state}): {BOTH_NUMBERS}")
             show(
                 edits, title="\nChanged inside the cycle", empty="no target or baseline was changed inside it"
             )
@@ -252,7 +252,7 @@ def _draft(
 def _tell_plan(catalogue: Catalogue, plan: ClosePlan) -> None:
     statements = {kr.key: kr for _, _, kr in catalogue.key_results()}
     show(
-        [standing_row(statements[row.key_result_key], row) for row in plan.results],
+        narrow([standing_row(statements[row.key_result_key], row) for row in plan.results]),
         title=f"Final scores of {plan.cycle}: {BOTH_NUMBERS}",
     )
     show(

@@ -13,6 +13,7 @@ from pipelines.cli.output import Exit, console, errors, show
 if TYPE_CHECKING:
     from definitions.model import KeyResult
     from pipelines.installation import Installation
+    from pipelines.publishing.check_ins import DatabaseCheckIns
     from pipelines.publishing.records import KeyResultScoreRow
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -43,7 +44,12 @@ def list_(
         for of, _, kr in installation.catalogue.key_results()
         if of.key == cycle or (cycle is None and of.state == "open")
     ]
-    show(rows, title=f"Key results: {BOTH_NUMBERS}", as_json=as_json, empty="there are no key results")
+    show(
+        rows if as_json else narrow(rows),
+        title=f"Key results: {BOTH_NUMBERS}",
+        as_json=as_json,
+        empty="there are no key results",
+    )
 
 
 @app.command("export")
@@ -113,13 +119,37 @@ def standing_row(kr: KeyResult, row: KeyResultScoreRow | None) -> dict[str, Any]
     }
 
 
+_SHOWN = ("key_result", "now", "target", "ratio", "progress", "score", "scored_by", "pace", "status")
+
+
+def narrow(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The columns that fit a terminal; --json has them all."""
+    return [{name: row[name] for name in _SHOWN} for row in rows]
+
+
+def standings_of(installation: Installation, store: DatabaseCheckIns) -> dict[str, KeyResultScoreRow]:
+    """How key results stand; of one on a restricted metric the scores, not the values."""
+    from dataclasses import replace
+
+    hidden = {
+        kr.key
+        for _, _, kr in installation.catalogue.key_results()
+        if kr.metric and installation.catalogue.metrics[kr.metric].visibility == "restricted"
+    }
+    return {
+        key: replace(row, current_value=None, forecast_value=None, forecast_low=None, forecast_high=None)
+        if key in hidden
+        else row
+        for key, row in store.standings().items()
+    }
+
+
 def _standings(installation: Installation) -> dict[str, KeyResultScoreRow]:
-    """How key results stand; unit and value of a restricted metric are not shown."""
     from pipelines.publishing.check_ins import DatabaseCheckIns
     from pipelines.steps.reporting import reporting
 
     with reporting(installation) as engine:
-        return DatabaseCheckIns(engine, installation.workspace.clock).standings()
+        return standings_of(installation, DatabaseCheckIns(engine, installation.workspace.clock))
 
 
 def _installation() -> Installation:
