@@ -20,6 +20,10 @@ ENGINE_TYPES: Mapping[ColumnType, str] = {
 }
 
 
+WORD_LISTS = frozenset({"crm.stages", "tracker.statuses"})
+"""Lists of words with what they mean: where several systems know the same word, it is listed once."""
+
+
 @dataclass(frozen=True)
 class StagedTable:
     """One neutral table after a build.
@@ -112,4 +116,13 @@ def _statement(source: Source, models: Sequence[Model]) -> str:
         )
         return f"SELECT {nothing} WHERE FALSE"
     parts = [f"SELECT\n    {columns}\nFROM (\n{model.sql.strip().rstrip(';')}\n)" for model in models]
-    return "\nUNION ALL\n".join(parts)
+    union = "\nUNION ALL\n".join(parts)
+    return _each_word_once(source, union) if len(models) > 1 and source.table in WORD_LISTS else union
+
+
+def _each_word_once(source: Source, statement: str) -> str:
+    """A word that any system calls closed, or won, or done, is that."""
+    listed = ", ".join(
+        f'"{name}"' if name in source.key else f'max("{name}") AS "{name}"' for name in source.columns
+    )
+    return f"SELECT {listed} FROM (\n{statement}\n) GROUP BY " + ", ".join(f'"{key}"' for key in source.key)

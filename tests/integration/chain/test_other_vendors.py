@@ -22,7 +22,7 @@ from definitions.model import Catalogue
 from pipelines.sandboxed import SandboxInstallation, sandbox_installation
 from pipelines.staging.models import FOLDER
 from pipelines.steps.compute import VALUES, compute
-from pipelines.steps.stage import QUARANTINE
+from pipelines.steps.stage import QUARANTINE, check_staging
 from pipelines.warehouse import Warehouse, open_warehouse
 from pipelines.workspace import Workspace
 from quality.lineage import lineage
@@ -49,7 +49,7 @@ class Route:
         self.values: dict[str, Any] = {}
 
     def pull(self) -> None:
-        routes.pull(self.workspace, self.warehouse)
+        self.installation = routes.pull(self.workspace, self.warehouse)
         assert not self.warehouse.exists(QUARANTINE)
 
     def truth(self, table: str) -> pd.DataFrame:
@@ -299,9 +299,43 @@ def test_zendesk_becomes_the_help_desk(running: SandboxInstallation, tmp_path: P
     assert deleted["is_deleted"].any()  # the export keeps them; they are marked
 
 
+# Two trackers and two CRMs at once.
+
+
+def test_several_systems_fill_one_table(running: SandboxInstallation, tmp_path: Path) -> None:
+    """While a company moves from one tool to another it has both; words that both know are listed once."""
+    one, two = (
+        Route(running, routes.workspace_of(running, tmp_path / name, [name])) for name in ("jira", "linear")
+    )
+    both = Route(
+        running, routes.workspace_of(running, tmp_path / "both", ["jira", "linear", "salesforce", "hubspot"])
+    )
+    for route in (one, two, both):
+        route.pull()
+    for table in ("tracker.issues", "tracker.issue_changelog", "tracker.issue_states", "tracker.sprints"):
+        rows = [rows_of(route.found(table), list(route.found(table).columns)) for route in (one, two, both)]
+        assert rows[0] + rows[1] == rows[2], table
+    statuses = {
+        row["status"]: row["status_category"]
+        for row in both.warehouse.query("FROM tracker.statuses").to_pylist()
+    }
+    assert statuses == dict(zip(words.STATUSES, words.STATUS_CATEGORY, strict=True))
+    stages = both.found("crm.stages")
+    assert sorted(stages["stage"]) == sorted(words.STAGES)
+    assert set(stages[stages["is_won"]]["stage"]) == {"Closed Won"}
+    failed = [check for check in check_staging(both.installation, both.warehouse) if check.is_error]
+    assert not failed
+
+
 # The KPIs.
 
-UNKNOWN = ("crm.activities", "crm.account_events", "crm.risk_periods", "crm.account_saves", "tracker.worklogs")
+UNKNOWN = (
+    "crm.activities",
+    "crm.account_events",
+    "crm.risk_periods",
+    "crm.account_saves",
+    "tracker.worklogs",
+)
 """HubSpot tells no meetings and no milestones of accounts, Linear no hours: metrics over them have no source."""
 
 
