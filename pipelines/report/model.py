@@ -159,6 +159,40 @@ class TreeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Influence:
+    """The lagged correlation found for an influence that the dictionary claims; ``correlation`` None is unknown."""
+
+    grain: str
+    lag: int
+    correlation: float | None
+    pairs: int
+    is_as_expected: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a good number may hide: ``gaming_risk`` or ``local_optimum``."""
+
+    kind: str
+    metric_id: str
+    name: str
+    other_id: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedGoal:
+    """A drafted objective for a metric in decline; ``key_results`` are (metric, statement)."""
+
+    metric_id: str
+    title: str
+    team_name: str
+    owner: str
+    reason: str
+    key_results: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Contribution:
     """What one child contributes to the latest change of its parent."""
 
@@ -494,3 +528,6 @@ class Snapshot:
     findings: tuple[Finding, ...] = ()
     alerts: tuple[Alert, ...] = ()
     focus: tuple[Focus, ...] = ()
+    influences: Mapping[tuple[str, str], Influence] = field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
+    suggestions: tuple[SuggestedGoal, ...] = ()

@@ -131,6 +131,12 @@ FLAG = {
     "negative_operand": "A negative number is involved, so progress is the score.",
     "low_coverage": "Too little of the weight has data.",
     "local_optimum": "It is green while the metric it drives stays red.",
+    "violated_now": "The limit is violated now.",
+    "value_by_hand": "The value was given by hand.",
+    "backfilled": "Computed after its day.",
+    "above_band": "Above its band.",
+    "below_band": "Below its band.",
+    "inside_band": "Inside its band.",
 }
 
 AGGREGATION = {

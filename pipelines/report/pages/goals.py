@@ -40,7 +40,13 @@ def goal_pages(site: Site) -> Iterator[Page]:
                     "objectives": objectives,
                 }
             )
-        context = {"groups": groups, "number": number, "count": len(parts)}
+        context = {
+            "groups": groups,
+            "number": number,
+            "count": len(parts),
+            "suggestions": site.snapshot.suggestions if number == 1 else (),
+            "signals": site.snapshot.signals if number == 1 else (),
+        }
         yield Page(
             links.numbered("goals.html", number), "goals.html", "Training goals", "goals.html", context
         )

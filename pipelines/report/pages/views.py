@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipelines.report import links
-from pipelines.report.model import Anomaly
+from pipelines.report.model import Anomaly, Influence, TreeRow
 from pipelines.report.numbers import change
 from pipelines.report.site import Site, branches, kpi_parts
 from pipelines.report.words import PERSPECTIVE, PERSPECTIVE_QUESTION, spoken
@@ -24,7 +24,26 @@ ENTRY_ROWS = 150
 def tree(site: Site) -> Page:
     """The driver tree that unfolds."""
     roots = branches(site.snapshot.tree, {kpi.metric_id: kpi.unit for kpi in site.kpis})
-    return Page("tree.html", "tree.html", "What drives what", "tree.html", {"roots": roots})
+    influences = site.snapshot.influences
+
+    def told(row: TreeRow) -> str:
+        return correlation_words(influences.get((row.metric_id, row.parent_id or "")))
+
+    context = {"roots": roots, "correlation_words": told}
+    return Page("tree.html", "tree.html", "What drives what", "tree.html", context)
+
+
+def correlation_words(influence: Influence | None) -> str:
+    """A correlation in words, with how much it rests on; nothing where there is no number.
+
+    >>> correlation_words(Influence("month", 1, -0.44, 21, True))
+    'correlation −0.44 over 21 months'
+    """
+    if influence is None or influence.correlation is None:
+        return ""
+    sign = "−" if influence.correlation < 0 else "+"
+    against = "" if influence.is_as_expected is not False else ", against what is claimed"
+    return f"correlation {sign}{abs(influence.correlation):.2f} over {influence.pairs} {influence.grain}s{against}"
 
 
 def scorecard(site: Site) -> Page:

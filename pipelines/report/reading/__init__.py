@@ -21,6 +21,7 @@ from .dictionary import (
     read_tree,
 )
 from .goals import read_check_ins, read_check_ins_due, read_objectives
+from .insights import read_influences, read_signals, read_suggestions
 from .metrics import read_flag_points, read_kpis, read_points, read_segments
 from .rows import fetch
 from .trust import read_alerts, read_anomalies, read_blocked, read_checks, read_health, read_restatements
@@ -64,4 +65,7 @@ def read_snapshot(engine: Engine) -> Snapshot:
             findings=read_findings(connection),
             alerts=read_alerts(connection, publication.published_at),
             focus=read_focus(connection),
+            influences=read_influences(connection),
+            signals=read_signals(connection),
+            suggestions=read_suggestions(connection),
         )

@@ -87,7 +87,7 @@ def _kind(name: str) -> TypeEngine[Any] | None:
         return Boolean()
     if name in _LISTS:
         return TextList()
-    return JsonText() if name == "root_cause" else None
+    return JsonText() if name in {"root_cause", "draft"} else None
 
 
 def number(value: Any) -> float | None:
