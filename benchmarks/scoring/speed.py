@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -35,7 +36,7 @@ from definitions.model import (
     Simple,
     Target,
 )
-from pipelines.okr.assemble import score_cycles
+from pipelines.okr.assemble import score_cycles, score_history
 from pipelines.okr.contributions import contribution_rows
 from pipelines.okr.status import apply_status
 
@@ -129,6 +130,14 @@ def main() -> None:
     timed(
         "contributions of 40 trees, 13 weeks",
         lambda: contribution_rows(known, weekly, AS_OF, grains=["week"]),
+    )
+    (whole,) = known.cycles[0].objectives
+    few = replace(whole, key_results=whole.key_results[:100])
+    quarter = replace(known.cycles[0], objectives=(few,))
+    days = [quarter.start + timedelta(day) for day in range((min(AS_OF, quarter.end) - quarter.start).days)]
+    timed(
+        f"snapshots of 100 key results, {len(days)} days gone by",
+        lambda: score_history(known, quarter, weekly, days),
     )
 
 
