@@ -16,11 +16,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from definitions.compiler.batch import Compiler
+from definitions.approval import change_of, unapproved
+from definitions.compiler import Compiler
 from definitions.errors import CatalogueError, Problem
 from definitions.loading import load_catalogue, load_texts
-from definitions.model import Catalogue, Metric, MetricInput
-from definitions.versions import definition_hash, normal_form
+from definitions.model import Catalogue, Metric
+from definitions.versions import changed_itself, inputs_of, normal_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,8 @@ def compare(base: Catalogue, head: Catalogue) -> list[MetricChange]:
     found: list[MetricChange] = []
     for name in sorted({*base.metrics, *head.metrics}):
         old, new = base.metrics.get(name), head.metrics.get(name)
-        was = definition_hash(before.resolver, name) if old is not None else None
-        now = definition_hash(after.resolver, name) if new is not None else None
+        was = before.hash_of(name) if old is not None else None
+        now = after.hash_of(name) if new is not None else None
         if was != now:
             found.append(_change(name, old, new, was, now, before, after))
     return found
@@ -107,11 +108,13 @@ def _change(
             )
         kind = "added" if old is None else "removed"
         return MetricChange(name, kind, was, now, *versions, approvers=approvers, problems=problems)
-    parts = tuple(_differences(own_form(before, name), own_form(after, name)))
-    if not parts:
+    if not changed_itself(
+        after.resolver, name, {other: before.hash_of(other) for other in before.catalogue.metrics}
+    ):
         through = tuple(sorted(_changed_inputs(name, before, after)))
         return MetricChange(name, "inherited", was, now, *versions, through=through, approvers=approvers)
-    entry = next((c for c in new.changes if c.version == new.version), None)
+    parts = tuple(_differences(own_form(before, name), own_form(after, name)))
+    entry = change_of(new)
     return MetricChange(
         name,
         "changed",
@@ -122,63 +125,28 @@ def _change(
         approvers=approvers,
         restate_from=entry.restate_from if entry else None,
         drops_to_review=new.status == "certified",
-        problems=tuple(_unapproved(old, new)),
+        problems=(*unapproved(new, old.version), *_still_certified(new)),
     )
 
 
-def _unapproved(old: Metric, new: Metric) -> Iterable[Problem]:
-    """A changed meaning needs a new version with a reason and an approver other than the proposer."""
-
-    def problem(code: str, message: str, hint: str) -> Problem:
-        return Problem(code, message, new.location, new.name, (new.name, "version"), hint=hint)
-
-    if new.version <= old.version:
-        message = f"the meaning of {new.name!r} changed, its version is still {new.version}"
-        yield problem(
-            "NO_NEW_VERSION", message, f"Set version: {old.version + 1} and add an entry to 'changes'."
-        )
-        return
-    entry = next((c for c in new.changes if c.version == new.version), None)
-    if entry is None or not entry.why:
-        message = f"version {new.version} of {new.name!r} has no reason"
-        yield problem("NO_REASON", message, "Add to 'changes': version, on, why, proposed_by, approved_by.")
+def _still_certified(new: Metric) -> Iterable[Problem]:
+    """A certificate is for the meaning that was certified."""
+    if new.status == "certified":
+        message = f"{new.name!r} is certified, and its meaning changed"
+        hint = "Set status: review; certify it again in a change of its own."
+        yield Problem("STILL_CERTIFIED", message, new.location, new.name, (new.name, "status"), hint=hint)
 
 
 def own_form(compiler: Compiler, name: str) -> Any:
     """The normalised plan with inputs by name instead of by meaning."""
-    form = normal_form(compiler.resolver, name)
-    inputs = {json_key(normal_form(compiler.resolver, other)): other for other in _inputs(compiler, name)}
-    return _named(form, inputs)
-
-
-def json_key(form: dict[str, Any]) -> str:
-    """A form as text, to find it again inside another; sample limits are not part of an input's meaning."""
-    return repr(sorted((key, value) for key, value in form.items() if key != "minimum_sample"))
-
-
-def _named(form: Any, inputs: Mapping[str, str]) -> Any:
-    if isinstance(form, dict):
-        if "formula" in form and json_key(form) in inputs:
-            return {"input": inputs[json_key(form)]}
-        return {key: _named(value, inputs) for key, value in form.items()}
-    return [_named(item, inputs) for item in form] if isinstance(form, list) else form
-
-
-def _inputs(compiler: Compiler, name: str) -> list[str]:
-    from definitions.references import operands
-
-    metric = compiler.catalogue.metrics[name]
-    if metric.type == "derived":
-        return [item.metric for item in compiler.resolver.derived(metric)[1]]
-    return [operand.metric for _, operand in operands(metric) if isinstance(operand, MetricInput)]
+    return normal_form(compiler.resolver, name, lambda other: other)
 
 
 def _changed_inputs(name: str, before: Compiler, after: Compiler) -> set[str]:
     return {
         other
-        for other in _inputs(after, name)
-        if other in before.catalogue.metrics
-        and definition_hash(before.resolver, other) != definition_hash(after.resolver, other)
+        for other in inputs_of(after.resolver, name)
+        if other in before.catalogue.metrics and before.hash_of(other) != after.hash_of(other)
     }
 
 

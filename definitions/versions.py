@@ -3,13 +3,18 @@
 The hash is over the normalised plan: parsed expressions without names, places, layout, redundant
 parentheses or order of conjunctions, the tables and joins they read, the calendar's arithmetic and the
 policy for gaps. Renaming an alias or re-indenting changes nothing. Source: dictionary rules, 'Versions'.
+
+A plan names its inputs by their own hashes, so a metric's own change can be told from one that it inherits
+by the hashes that were published, without the definitions of then (`changed_itself`). A hash has 64
+hexadecimal digits: two for the scheme, 31 for the plan as other metrics see it, 31 for the plan with what
+concerns the metric's own values only (the least sample). Hashes of two schemes cannot be compared.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from typing import Any
 
@@ -35,6 +40,9 @@ from definitions.model import (
     Source,
 )
 
+SCHEME = "01"
+"""Number of the way plans are normalised and hashed; raised when equal meanings hash otherwise than before."""
+
 
 def definition_hashes(catalogue: Catalogue) -> Mapping[str, str]:
     """Hash (64 hexadecimal digits) of every metric's normalised plan, by name."""
@@ -44,16 +52,69 @@ def definition_hashes(catalogue: Catalogue) -> Mapping[str, str]:
 
 def definition_hash(resolver: Resolver, metric: str) -> str:
     """Hash of one metric's normalised plan."""
-    plan = json.dumps(normal_form(resolver, metric), sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(plan.encode()).hexdigest()
+    return _hash(resolver, metric, lambda name: _core(resolver, name))
 
 
-def normal_form(resolver: Resolver, name: str) -> dict[str, Any]:
-    """The normalised plan of a metric: plain data, equal for equal meaning."""
+def comparable(one: str, other: str) -> bool:
+    """Whether two definition hashes are of one scheme."""
+    return one[:2] == other[:2]
+
+
+def changed_itself(resolver: Resolver, metric: str, published: Mapping[str, str]) -> bool:
+    """Whether a metric means something else than its published hash says for a reason of its own.
+
+    False where the difference comes from its inputs alone: with those as they were published, the plan hashes to
+    what was published.
+    """
+
+    def as_published(name: str) -> str:
+        then = published.get(name)
+        return then[2:33] if then is not None else _core(resolver, name)
+
+    return _hash(resolver, metric, as_published) != published[metric]
+
+
+def inputs_of(resolver: Resolver, metric: str) -> frozenset[str]:
+    """The metrics that a metric's plan names: inputs, and metrics in its filters."""
+    named: set[str] = set()
+
+    def noted(name: str) -> str:
+        named.add(name)
+        return name
+
+    normal_form(resolver, metric, noted)
+    return frozenset(named)
+
+
+def _hash(resolver: Resolver, metric: str, input_as: Callable[[str], str]) -> str:
+    core = _core(resolver, metric, input_as)
+    least = resolver.catalogue.metrics[metric].minimum_sample
+    return SCHEME + core + _digest([core, least])
+
+
+def _core(resolver: Resolver, metric: str, input_as: Callable[[str], str] | None = None) -> str:
+    """31 digits over the plan without its least sample."""
+    form = normal_form(resolver, metric, input_as or (lambda name: _core(resolver, name)))
+    form.pop("minimum_sample")
+    return _digest(form)
+
+
+def _digest(form: Any) -> str:
+    plan = json.dumps(form, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(plan.encode()).hexdigest()[:31]
+
+
+def normal_form(
+    resolver: Resolver, name: str, input_as: Callable[[str], str] | None = None
+) -> dict[str, Any]:
+    """The normalised plan of a metric: plain data, equal for equal meaning.
+
+    ``input_as`` says by what an input stands in it; by default its own plan does.
+    """
     metric = resolver.catalogue.metrics[name]
     calendar = resolver.catalogue.calendars[metric.calendar]
     return {
-        "formula": _Normaliser(resolver).formula(metric),
+        "formula": _Normaliser(resolver, input_as).formula(metric),
         "missing": metric.missing,
         "minimum_sample": metric.minimum_sample,
         "calendar": [
@@ -66,8 +127,9 @@ def normal_form(resolver: Resolver, name: str) -> dict[str, Any]:
 
 
 class _Normaliser:
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver, input_as: Callable[[str], str] | None) -> None:
         self.resolver = resolver
+        self.input_as = input_as
 
     def formula(self, metric: Metric) -> list[Any]:
         match metric.formula:
@@ -120,9 +182,15 @@ class _Normaliser:
                 self.expression(measure.source, operand.filter)
                 for _, measure in self.resolver.measures_of(operand.metric)
             ]
-        inner = normal_form(self.resolver, operand.metric)
-        inner.pop("minimum_sample")
-        return ["metric", inner, filters, str(operand.offset), operand.offset_to]
+        return ["metric", self.input(operand.metric), filters, str(operand.offset), operand.offset_to]
+
+    def input(self, metric: str) -> Any:
+        """Another metric, as this one sees it: its least sample is its own affair."""
+        if self.input_as is not None:
+            return self.input_as(metric)
+        form = normal_form(self.resolver, metric)
+        form.pop("minimum_sample")
+        return form
 
     def measure(self, measure: Measure) -> dict[str, Any]:
         resolved = self.resolver.measure(measure)
@@ -144,9 +212,7 @@ class _Normaliser:
         if resolved is None:
             return None
         joins = sorted({need.path for need in resolved.needs if need.path})
-        metrics = [
-            [need.by, normal_form(self.resolver, need.metric)["formula"]] for need in sorted(resolved.metrics)
-        ]
+        metrics = [[need.by, self.input(need.metric)] for need in sorted(resolved.metrics)]
         return [tree(resolved.node, {}), [self.join(source, path) for path in joins], metrics]
 
     def join(self, source: Source, path: tuple[str, ...]) -> list[Any]:

@@ -17,6 +17,7 @@ from pipelines.installation import Installation
 from pipelines.okr.status import apply_status
 from pipelines.publishing.entered_targets import overlaid
 from pipelines.steps import targets
+from pipelines.steps.changed_definitions import definition_checks
 from pipelines.steps.compute import VALUES
 from pipelines.steps.freshness import data_through
 from pipelines.warehouse import Warehouse
@@ -46,6 +47,7 @@ def assess_values(installation: Installation, warehouse: Warehouse) -> Assessed:
     checks = [
         *run_value_checks(catalogue, coloured, previous=previous, now=installation.workspace.now()),
         targets.entries_check(installation, entered),
+        *definition_checks(warehouse),
     ]
     with warehouse.transaction():
         warehouse.write(COLOURED, coloured)

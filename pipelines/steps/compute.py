@@ -14,10 +14,12 @@ from definitions.calendars import local_day
 from definitions.compiler import Compiler
 from definitions.compiler.states import FRAME, apply_states
 from pipelines.installation import Installation
+from pipelines.steps.changed_definitions import former_values, weigh_definitions, with_former
 from pipelines.steps.recompute import computed, recompute
 from pipelines.warehouse import Warehouse
 
 VALUES = "vitals.kpi_values"
+HELD_BACK = "held back: its definition is not approved"
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,20 @@ def compute(
     Only periods that changed rows touch are computed again, unless `full` says all; the values are the same.
     Values of other metrics stay. Deterministic in the neutral tables, the dictionary and the clock. With a ``window``
     (first and last business day) only periods that it touches are put in place, and the others stay as they are: what
-    is inside is what a full computation has there.
+    is inside is what a full computation has there. A metric whose changed definition nobody approved keeps its values.
     """
     catalogue, now = installation.catalogue, installation.workspace.now()
     names = sorted(catalogue.metrics if metrics is None else metrics)
     if not names:
         return
     last_day = max(local_day(calendar, now) for calendar in catalogue.calendars.values())
-    told = recompute(warehouse, Compiler(catalogue), names, through=last_day, full=full, log=log)
-    values = computed(warehouse, names)
-    frame = apply_states(values, catalogue, as_of=now, end=last_day, metrics=names).cast(FRAME)
+    compiler = Compiler(catalogue)
+    held = weigh_definitions(installation, warehouse, compiler)
+    chosen = [name for name in names if name not in held]
+    told = recompute(warehouse, compiler, chosen, through=last_day, full=full, log=log)
+    values = computed(warehouse, chosen)
+    frame = apply_states(values, catalogue, as_of=now, end=last_day, metrics=chosen).cast(FRAME)
+    frame = with_former(frame, former_values(warehouse, compiler, chosen, now))
     if window is not None:
         frame = frame.filter(
             pc.and_(
@@ -70,10 +76,13 @@ def compute(
                 pc.greater_equal(frame["period_end"], pa.scalar(window[0], pa.date32())),
             )
         )
-    _replace(warehouse, frame, names, window or (date.min, date.max))
+    _replace(warehouse, frame, chosen, window or (date.min, date.max))
     for name in names:
         rows = frame.filter(pc.equal(frame["metric"], name))
-        yield _told(name, rows, installation.hashes[name], told[name])
+        if name in held:
+            log(f"{name} is held back: {held[name]}")
+            rows = warehouse.query(f"SELECT * FROM {VALUES} WHERE metric = ? ORDER BY ALL", [name])
+        yield _told(name, rows, installation.hashes[name], told.get(name, HELD_BACK))
 
 
 def _replace(warehouse: Warehouse, frame: pa.Table, names: Sequence[str], window: tuple[date, date]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import Engine
 
+from definitions.approval import Published as PublishedDefinition
 from definitions.model import Catalogue
 from pipelines import handover
 from pipelines.alerts.raising import raise_now, to_publish
@@ -34,10 +35,12 @@ from pipelines.installation import Installation
 from pipelines.publishing import BlockedMetric, Publication, PublishResult, Staged, publish
 from pipelines.publishing.dictionary import dictionary_rows
 from pipelines.publishing.errors import PublicationRefused
+from pipelines.publishing.in_force import in_force
 from pipelines.publishing.records import (
     AnomalyRow,
     CheckInDueRow,
     ContributionRow,
+    DictionaryRows,
     FreshnessRow,
     InfluenceRow,
     KeyResultScoreRow,
@@ -49,6 +52,7 @@ from pipelines.publishing.records import (
 )
 from pipelines.steps import detect, score, stage
 from pipelines.steps.assess import coloured_values, keep_as_good, last_complete_day, value_checks
+from pipelines.steps.changed_definitions import held_definitions
 from pipelines.steps.lint import finding_rows
 from pipelines.steps.people import nudges, said
 from pipelines.steps.reporting import reporting
@@ -164,7 +168,11 @@ def _publication(
         publication_id=run_id,
         code_version=importlib.metadata.version("vitals"),
         data_through=last_complete_day(installation),
-        dictionary=dictionary_rows(catalogue, installation.hashes, first=first, last=last),
+        dictionary=_as_approved(
+            dictionary_rows(catalogue, installation.hashes, first=first, last=last),
+            held_definitions(warehouse),
+            in_force(engine),
+        ),
         values=values,
         blocked=tuple(
             BlockedMetric(metric, "; ".join(reasons[:2]))
@@ -187,6 +195,21 @@ def _publication(
         signals=take(score.SIGNALS, SignalRow),
         findings=finding_rows(installation, catalogue, contributions),
         alerts=alerts,
+    )
+
+
+def _as_approved(
+    dictionary: DictionaryRows, held: Iterable[str], published: Mapping[str, PublishedDefinition]
+) -> DictionaryRows:
+    """The dictionary with the definitions that stay in force where nobody approved another."""
+    kept = {name: published[name] for name in held if name in published}
+    return replace(
+        dictionary,
+        metrics=tuple(
+            replace(row, current_version=kept[row.metric_id].version) if row.metric_id in kept else row
+            for row in dictionary.metrics
+        ),
+        versions=tuple(row for row in dictionary.versions if row.metric_id not in kept),
     )
 
 

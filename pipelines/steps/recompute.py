@@ -71,6 +71,8 @@ def recompute(
 
     Returns what was recomputed of each metric, in words.
     """
+    if not metrics:
+        return {}
     generation = changes.generation(warehouse)
     known = {} if full else _notes(warehouse)
     made_by = {name: _made_by(compiler, name) for name in metrics}
@@ -96,6 +98,8 @@ def recompute(
 
 def computed(warehouse: Warehouse, metrics: Sequence[str]) -> pa.Table:
     """The computed values of `metrics`, in no order."""
+    if not metrics:
+        return RAW_SCHEMA.empty_table()
     marks = ", ".join("?" for _ in metrics)
     columns = ", ".join(COLUMNS)
     return warehouse.query(f"SELECT {columns} FROM {RAW} WHERE metric IN ({marks})", list(metrics))
