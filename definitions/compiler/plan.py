@@ -167,7 +167,7 @@ class Planner:
     def _measure(self, measure: Measure, asked: Asked, name: str, path: tuple[str, ...]) -> Leaf:
         """A measure over the rows of its source, by its own time."""
         resolved, conditions = self._resolve(measure, asked, path)
-        source = self._source(measure.source)
+        source = self.source(measure.source)
         stage = self.stages.get(("rows", source.name))
         if not isinstance(stage, RowStage):
             stage = RowStage(self.context, source)
@@ -185,7 +185,7 @@ class Planner:
         ]
         return resolved, merged_conditions([resolved.filter], extra)
 
-    def _source(self, name: str) -> Source:
+    def source(self, name: str) -> Source:
         """A source, with the CTEs that fold it when it is derived."""
         source = self.resolver.catalogue.sources[name]
         if (source.derived or source.movements) and name not in self.folded:
@@ -213,7 +213,7 @@ class Planner:
             inner = self.metric(item.metric, Asked(filters, offsets, asked.segments))
         if metric.missing is Missing.ZERO:
             return replace(inner, value=lambda: nodes.coalesce(inner.value(), nodes.number(0)))
-        if metric.missing is Missing.CARRY_FORWARD and self.context.layout.time_keys:
+        if metric.missing is Missing.CARRY_FORWARD and self._has_periods():
             return self.filled(item.metric, inner, "carry_forward")
         return inner
 
@@ -268,7 +268,7 @@ class Planner:
         if asked.offsets:
             return self._day_shifted(metric, asked)
         resolved, conditions = self._resolve(measure, asked, (metric.name, "input"))
-        source = self._source(measure.source)
+        source = self.source(measure.source)
         kind = "window" if formula.window else "to_date" if formula.grain_to_date else "ever"
         holding = Holding(kind, resolved.time, formula.window, formula.grain_to_date)
         key = ("running", source.name, holding, formula.period_agg)
@@ -291,7 +291,7 @@ class Planner:
 
     def _balance(self, metric: Metric, formula: Balance, asked: Asked) -> Leaf:
         resolved, conditions = self._resolve(formula.measure, asked, (metric.name, "measure"))
-        source = self._source(formula.measure.source)
+        source = self.source(formula.measure.source)
         key: object
         if source.validity is not None and not formula.groupings and formula.measure.time is None:
             holding = Holding("validity", source.validity.start, offsets=asked.offsets)
@@ -323,8 +323,8 @@ class Planner:
     def _conversion(self, metric: Metric, formula: Conversion, asked: Asked) -> Value:
         base = self._resolve(formula.base, asked, (metric.name, "base"))
         conversion = self._resolve(formula.conversion, Asked(), (metric.name, "conversion"))
-        self._source(formula.base.source)
-        self._source(formula.conversion.source)
+        self.source(formula.base.source)
+        self.source(formula.conversion.source)
         key = ("conversion", metric.name, asked.key)
         stage = self.stages.get(key)
         if not isinstance(stage, ConversionStage):
@@ -338,8 +338,8 @@ class Planner:
     def _retention(self, metric: Metric, formula: Retention, asked: Asked) -> Value:
         cohort = self._resolve(formula.cohort, asked, (metric.name, "cohort"))
         activity = self._resolve(formula.activity, Asked(), (metric.name, "activity"))
-        self._source(formula.cohort.source)
-        self._source(formula.activity.source)
+        self.source(formula.cohort.source)
+        self.source(formula.activity.source)
         key = ("retention", metric.name, asked.key)
         stage = self.stages.get(key)
         if not isinstance(stage, RetentionStage):
@@ -490,6 +490,11 @@ class Planner:
         steps = [*planner.ctes(own_folds=False), Cte(name, query)]
         return DailyRelation(name, daily, steps, planner.scans())
 
+    def _has_periods(self) -> bool:
+        """Whether values are grouped by periods of time, and not only by parts of it or not at all."""
+        layout = self.context.layout
+        return isinstance(layout, Frame) or any(key.part is None for key in layout.times)
+
     def filled(self, name: str, inner: Value, policy: str) -> Value:
         """The value on every period of the spine; gaps are filled by ``policy`` (zero, carry_forward, empty)."""
         if policy == Missing.CARRY_FORWARD:
@@ -507,6 +512,11 @@ class Planner:
         for stage in self.stages.values():
             if isinstance(stage, RowStage) and {stage.relation, stage.exact_relation} & set(value.relations):
                 stage.from_the_start = True
+
+    @property
+    def reads_from_the_start(self) -> bool:
+        """Whether a stage reads rows from before the range."""
+        return any(isinstance(stage, RowStage) and stage.from_the_start for stage in self.stages.values())
 
     def _per_entity(self, need: MetricNeed, source: Source) -> str:
         """A relation that holds a metric per entity over all time, for use in filters."""

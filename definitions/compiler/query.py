@@ -9,7 +9,7 @@ Also without time, and dimensions only. Source: dictionary rules, 'What the numb
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -18,23 +18,16 @@ from sqlglot import exp
 from definitions.compiler import nodes
 from definitions.compiler.batch import Compiler
 from definitions.compiler.calendar_sql import FISCAL_MONTHS, fiscal_months
+from definitions.compiler.dimension_values import VALUES, dimension_values
 from definitions.compiler.expressions import translate
-from definitions.compiler.layout import Query, Range, TimeKey, dim_alias, grouped, output_days
+from definitions.compiler.layout import Query, Range, TimeKey, calendar_joins, dim_alias, output_days
 from definitions.compiler.nodes import Node
 from definitions.compiler.parsing import RefusedError, name_parts, offset_of, parse
 from definitions.compiler.plan import Planner
 from definitions.compiler.render import render
-from definitions.compiler.rows import Cte, RowSource, Scan
+from definitions.compiler.rows import Cte, Scan
 from definitions.compiler.scopes import PARTS, part_of
 from definitions.compiler.ticks import Ticks
-from definitions.compiler.times import query_times
-from definitions.compiler.values import Asked, Value, full_join
-from definitions.errors import CompileError, Problem, QueryError, listing, nearest
-from definitions.model import Calendar, Catalogue, ColumnType, Expression, Grain, Location, Missing, Source
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 from definitions.compiler.time_conditions import (
     METRIC_TIME,
     TimeScope,
@@ -43,6 +36,15 @@ from definitions.compiler.time_conditions import (
     day_of,
     own_times,
 )
+from definitions.compiler.times import query_times
+from definitions.compiler.values import Asked, Value, full_join
+from definitions.errors import CompileError, Problem, QueryError, listing, nearest
+from definitions.model import Calendar, Catalogue, ColumnType, Expression, Grain, Location, Missing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
 
 _CLOCK = ("hour", "minute")
 
@@ -64,6 +66,11 @@ class Statement:
     def arrow(self, run: Callable[[str], pa.Table], dialect: str = "duckdb") -> pa.Table:
         """The result as an Arrow table; ``run`` executes SQL (a warehouse's ``query``)."""
         return run(self.sql(dialect))
+
+    def pandas(self, run: Callable[[str], pa.Table], dialect: str = "duckdb") -> pd.DataFrame:
+        """The result as a pandas frame, days as dates; ``run`` as for `arrow`."""
+        frame: pd.DataFrame = self.arrow(run, dialect).to_pandas()
+        return frame
 
 
 def query(
@@ -266,11 +273,22 @@ class _Question:
                 condition = value.present()
                 present = condition if present is None else exp.Or(this=present, expression=condition)
         names = (*layout.keys, *self.metrics)
-        final = nodes.select([*keys, *numbers], nodes.table(relation), where=present)
+        where = nodes.all_of([present, self._not_before(layout) if planner.reads_from_the_start else None])
+        final = nodes.select([*keys, *numbers], nodes.table(relation), where=where)
         final = self._ordered(final, names, order or layout.keys, limit)
         return Statement(
-            self.metrics, names, tuple(planner.scans()), self._with_fiscal(planner.ctes()), final
+            self.metrics, names, tuple(planner.scans()), self._with_fiscal(planner.ctes(), final), final
         )
+
+    def _not_before(self, layout: Query) -> Node | None:
+        """Rows from before the range are read for what is carried into it; they are not shown."""
+        first, _ = output_days(layout)
+        found: Node | None = None
+        for key in self.times if first is not None else ():
+            if key.part is None:
+                later = exp.GTE(this=nodes.column(key.name), expression=nodes.date_literal(first))
+                found = later if found is None else exp.Or(this=found, expression=later)
+        return found
 
     def _value(self, planner: Planner, name: str) -> Value:
         metric = self.catalogue.metrics[name]
@@ -365,8 +383,9 @@ class _Question:
             final.set("limit", exp.Limit(expression=nodes.number(limit)))
         return final
 
-    def _with_fiscal(self, ctes: list[Cte]) -> tuple[Cte, ...]:
-        used = any(table.name == FISCAL_MONTHS for cte in ctes for table in cte.query.find_all(exp.Table))
+    def _with_fiscal(self, ctes: list[Cte], final: exp.Query) -> tuple[Cte, ...]:
+        queries = [*(cte.query for cte in ctes), final]
+        used = any(table.name == FISCAL_MONTHS for query in queries for table in query.find_all(exp.Table))
         if used:
             return (Cte(FISCAL_MONTHS, fiscal_months(self.calendar)), *ctes)
         return tuple(ctes)
@@ -379,48 +398,27 @@ class _Question:
             raise QueryError([_nothing_asked()])
         planner = Planner.over(self.compiler.resolver, layout, self.where)
         ctes: list[Cte] = []
+        scans: tuple[Scan, ...] = ()
         columns: list[Node] = []
+        tables: list[Node] = []
         joins: list[exp.Join] = []
-        source: Node | None = None
-        scans: list[Scan] = []
-        if self.dims:
-            home = self._home()
-            rows = RowSource(planner.context, home)
-            table, inner = rows.from_clause(rows.expressions(), keep_all=not self.times)
-            named = [
-                nodes.aliased(
-                    rows.qualified(grouped(replace(resolved, nullable=True)), resolved.needs), dim_alias(name)
-                )
-                for name, resolved in (
-                    (n, planner.resolver.dimension(home, n, calendar=self.calendar)) for n in self.dims
-                )
-            ]
-            ctes += planner.ctes()
-            ctes.append(
-                Cte(
-                    "dimension_values",
-                    nodes.select(named, table, joins=inner, where=rows.condition(), distinct=True),
-                )
-            )
-            columns += [nodes.column(dim_alias(name), "dimension_values") for name in self.dims]
-            source = nodes.table("dimension_values")
-            scans.append(Scan(home.name, home.table or home.name, "distinct values", ()))
         if self.times:
             ctes.append(Cte("calendar_days", self._days(layout)))
-            times = [nodes.aliased(node, name) for name, node in query_times(layout, self.calendar)]
-            columns = [*times, *columns]
-            spine = nodes.table("calendar_days")
-            if source is None:
-                source = spine
-            else:
-                joins.append(nodes.join(spine, None, "CROSS"))
+            columns += [nodes.aliased(node, name) for name, node in query_times(layout, self.calendar)]
+            tables.append(nodes.table("calendar_days"))
+            joins += calendar_joins([key.grain for key in self.times], nodes.column("day"), self.calendar)
+        if self.dims:
+            steps, scan = dimension_values(planner, layout, self.where)
+            ctes, scans = [*ctes, *steps], (scan,)
+            columns += [nodes.column(dim_alias(name), VALUES) for name in self.dims]
+            tables.append(nodes.table(VALUES))
+        if len(tables) > 1:
+            joins.append(nodes.join(tables[1], None, "CROSS"))
         when = self._when(layout)
         where = when() if when is not None else None
-        if source is None:
-            raise QueryError([_nothing_asked()])
-        final = nodes.select(columns, source, joins=joins, where=where, distinct=True)
+        final = nodes.select(columns, tables[0], joins=joins, where=where, distinct=True)
         final = self._ordered(final, layout.keys, order or layout.keys, limit)
-        return Statement((), layout.keys, tuple(scans), self._with_fiscal(ctes), final)
+        return Statement((), layout.keys, scans, self._with_fiscal(ctes, final), final)
 
     def _days(self, layout: Query) -> exp.Query:
         first, last = output_days(layout)
@@ -431,51 +429,3 @@ class _Question:
             )
         ticks = Ticks(self.calendar, layout.clock)
         return ticks.spine(ticks.begin(first), ticks.end(last))
-
-    def _home(self) -> Source:
-        """The source that dimensions are read from when no metric says it: the one that has most of them as its own."""
-        resolver = self.compiler.resolver
-        texts = [*self.dims]
-        fit = [
-            source
-            for source in self.catalogue.sources.values()
-            if all(resolver.has_dimension(source, name, self.calendar) for name in texts)
-            and self._fits(source)
-        ]
-        if not fit:
-            known = sorted({name for source in self.catalogue.sources.values() for name in source.dimensions})
-            unknown = [name for name in texts if not self._anywhere(name)]
-            name = unknown[0] if unknown else ", ".join(texts)
-            message = f"no source has the dimension {name!r}" if unknown else f"no source has all of: {name}"
-            problem = Problem(
-                "UNKNOWN_DIMENSION",
-                message,
-                Location("by", self.dims.index(unknown[0]) + 1 if unknown else 1, 1),
-                name,
-                ("by", name),
-                suggestion=nearest(name, known),
-                hint=f"Dimensions: {listing(known)}.",
-            )
-            raise QueryError([problem])
-
-        def distance(source: Source) -> tuple[int, str]:
-            return sum(
-                len(need.path)
-                for n in texts
-                for need in resolver.dimension(source, n, calendar=self.calendar).needs
-            ), source.name
-
-        return min(fit, key=distance)
-
-    def _fits(self, source: Source) -> bool:
-        """Whether the conditions can be said over this source."""
-        try:
-            for item in self.where:
-                self.compiler.resolver.expression(source, item, want=ColumnType.BOOLEAN)
-        except CompileError:
-            return False
-        return True
-
-    def _anywhere(self, name: str) -> bool:
-        sources = self.catalogue.sources.values()
-        return any(self.compiler.resolver.has_dimension(source, name, self.calendar) for source in sources)

@@ -13,6 +13,7 @@ from definitions.compiler.layout import (
     Frame,
     Query,
     by_column,
+    calendar_joins,
     day_grains,
     dim_alias,
     in_days,
@@ -134,6 +135,8 @@ class SnapshotStage:
             named = query_times(layout, self.context.calendar)
             times = [node for _, node in named]
             columns += [nodes.aliased(node.copy(), name) for name, node in named]
+            grains = [key.grain for key in layout.times]
+            joins += calendar_joins(grains, nodes.column("day", rows), self.context.calendar)
             where = self.context.when() if self.context.when else None
         partition = [
             *(time.copy() for time in times),

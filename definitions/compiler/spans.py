@@ -129,8 +129,14 @@ class SpanStage:
         """A state of nothing is zero where it is a count or a sum, and unknown otherwise."""
         counts = measure.agg in ("count", "count_distinct", "sum", "sum_boolean")
         column = leaf.columns[-1]
-        build = (lambda: nodes.coalesce(nodes.column(column), nodes.number(0))) if counts else leaf.natural
-        return Leaf(leaf.relation, leaf.rows, build, leaf.sample, leaf.columns)
+
+        def known() -> Node:
+            there = nodes.not_null(
+                nodes.column(leaf.rows)
+            )  # beside another metric, a group may have no state at all
+            return nodes.when(there, nodes.coalesce(nodes.column(column), nodes.number(0)))
+
+        return Leaf(leaf.relation, leaf.rows, known if counts else leaf.natural, leaf.sample, leaf.columns)
 
     def _running(self, leaf: Leaf, name: str) -> Leaf:
         """A running metric's daily value is settled before a period picks or averages it."""
