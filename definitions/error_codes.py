@@ -188,6 +188,14 @@ _CHANGES = {
         "A new version has no reason or no approver.",
         "Add an entry to 'changes' with why and approved_by.",
     ),
+    "STILL_CERTIFIED": (
+        "A certified metric's meaning changed.",
+        "Set status: review; certify it again in a change of its own.",
+    ),
+    "INPUT_REFUSED": (
+        "A metric is computed from one whose change is not approved.",
+        "Have the input's change approved first.",
+    ),
 }
 
 REFUSALS: Mapping[str, Refusal] = {
