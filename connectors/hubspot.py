@@ -1,4 +1,4 @@
-"""HubSpot: deals, contacts, companies, their owners and pipelines, the history of deals.
+"""HubSpot: deals, contacts, companies, meetings, calls, owners and pipelines, the history of deals, associations.
 
 The API is dated; the version belongs to the source (`api_version`) and to every manifest. All property values
 arrive as texts: the contracts read "3000" and "5000.00" as amounts on purpose. Custom properties differ between
@@ -18,6 +18,7 @@ from connectors.hubspot_objects import (
     list_ids,
     read_associations,
     read_history,
+    read_links,
     read_objects,
     read_stages,
 )
@@ -35,10 +36,18 @@ def _property(
     return Column(name, kind, f"properties.{path or name}", nullable=nullable, unit=unit)
 
 
-def _objects(name: str, type_id: str, cursor: str, key: Column, *columns: Column, description: str) -> Stream:
+def _objects(
+    name: str,
+    type_id: str,
+    cursor: str,
+    key: Column,
+    *columns: Column,
+    description: str,
+    created: str = "createdate",
+) -> Stream:
     """One object type: listed whole at first, searched by change time afterwards."""
     stamps = (
-        _property("created_at", TIMESTAMP, "createdate", nullable=False),
+        _property("created_at", TIMESTAMP, created, nullable=False),
         _property("updated_at", TIMESTAMP, cursor),
         Column("is_archived", BOOLEAN, "archived", nullable=False),
     )
@@ -63,6 +72,27 @@ def _objects(name: str, type_id: str, cursor: str, key: Column, *columns: Column
         overlap=timedelta(hours=1),
         deletes=Deletes(DeleteKind.ARCHIVED, read=list_archived, keys=list_ids, every=DAILY),
         options={"type": type_id, "object": name, "cursor": cursor, "associations": ""},
+        description=description,
+    )
+
+
+def _links(name: str, type_id: str, targets: str, description: str) -> Stream:
+    """Which objects an object belongs to, one row for each association."""
+    return Stream(
+        name=name,
+        contract=Contract(
+            columns=(
+                Column("from_id", STRING, nullable=False),
+                Column("target", STRING, nullable=False, description="companies, contacts, deals"),
+                Column("to_id", STRING, nullable=False),
+                Column("type", STRING),
+            ),
+            key=("from_id", "target", "to_id", "type"),
+        ),
+        reader=read_links,
+        deletes=Deletes(DeleteKind.SNAPSHOT),
+        every=DAILY,
+        options={"type": type_id, "associations": targets},
         description=description,
     )
 
@@ -190,6 +220,34 @@ STREAMS = (
         options={"type": "0-3", "associations": "companies"},
         description="a deal belongs to a company; a change of that moves no cursor, so all are read daily",
     ),
+    _links("contact_links", "0-1", "companies,deals", "a contact belongs to a company or became a deal"),
+    _objects(
+        "meetings",
+        "0-47",
+        "hs_lastmodifieddate",
+        Column("meeting_id", STRING, "id", nullable=False),
+        _property("type", STRING, "hs_activity_type"),
+        _property("outcome", STRING, "hs_meeting_outcome"),
+        _property("starts_at", TIMESTAMP, "hs_meeting_start_time"),
+        _property("is_qualified", BOOLEAN),
+        _property("owner_id", STRING, "hubspot_owner_id"),
+        description="a meeting or demo; its title and its text are not asked for",
+        created="hs_createdate",
+    ),
+    _links("meeting_links", "0-47", "companies,contacts,deals", "whom a meeting was with and about"),
+    _objects(
+        "calls",
+        "0-48",
+        "hs_lastmodifieddate",
+        Column("call_id", STRING, "id", nullable=False),
+        _property("status", STRING, "hs_call_status"),
+        _property("called_at", TIMESTAMP, "hs_timestamp"),
+        _property("is_qualified", BOOLEAN),
+        _property("owner_id", STRING, "hubspot_owner_id"),
+        description="a call; its title and its text are not asked for",
+        created="hs_createdate",
+    ),
+    _links("call_links", "0-48", "companies,contacts,deals", "whom a call was with and about"),
 )
 
 SYSTEM = System(

@@ -134,6 +134,26 @@ def read_associations(client: HttpClient, reading: Reading) -> Iterator[Page]:
         yield Page(page.body, links, page.checkpoint)
 
 
+def read_links(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """Which objects of several types each object belongs to."""
+    targets = reading.options["associations"]
+    params = {"archived": "false", "properties": "hs_object_id", "associations": targets}
+    request = Request("GET", _path(client, reading), params)
+    for page in walk(client, request, LISTING, **_results(reading)):
+        links = [
+            {
+                "from_id": item["id"],
+                "target": target,
+                "to_id": link["id"],
+                "type": link.get("type") or "unlabelled",
+            }
+            for item in page.records
+            for target in targets.split(",")
+            for link in value_at(item, ("associations", target, "results")) or ()  # type: ignore[attr-defined]
+        ]
+        yield Page(page.body, links, page.checkpoint)
+
+
 def read_stages(client: HttpClient, reading: Reading) -> Iterator[Page]:
     """The stages of all deal pipelines."""
     answer = client.get("/crm/v3/pipelines/deals")

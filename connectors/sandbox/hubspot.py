@@ -17,6 +17,7 @@ import numpy as np
 from connectors.sandbox.clock import Clock
 from connectors.sandbox.company import identity
 from connectors.sandbox.company.generate import Company
+from connectors.sandbox.hubspot_activities import activity_kinds
 from connectors.sandbox.hubspot_objects import Kind, iso, kinds, owners, pipelines
 from connectors.sandbox.hubspot_search import group_matches, in_order
 from connectors.sandbox.messages import BadRequest, Reply, Request, Rule
@@ -30,13 +31,13 @@ DAILY_LIMIT = 650_000
 
 
 class HubSpot(Fake):
-    """The fake portal; shelves are called deals, companies and contacts."""
+    """The fake portal; shelves are called deals, companies, contacts, meetings and calls."""
 
     system = "hubspot"
 
     def __init__(self, company: Company, clock: Clock, *, secret: str) -> None:
         super().__init__(company, clock, secret=secret)
-        self.kinds = kinds(company)
+        self.kinds = kinds(company) | {kind.name: kind for kind in activity_kinds(company)}
         self._aliases = {alias: kind for kind in self.kinds.values() for alias in (kind.name, kind.type_id)}
         self._links: dict[tuple[str, str, str], list[str]] = {}
         self._by_hand: dict[tuple[str, str], list[tuple[int, Record]]] = {}
@@ -238,10 +239,14 @@ class HubSpot(Fake):
         if by_hand is not None:
             return by_hand
         known = kind.links.get(target)
-        return known(number) if known is not None else []
+        if known is None:
+            return []
+        # What an object will be associated with later does not exist yet.
+        shelf, view = self.shelves[target], self.view(searched=False)
+        return [other for other in known(number) if shelf.find(other, view) is not None]
 
     def _linked(self, kind: Kind, number: int, identifier: str, targets: Sequence[str]) -> Record:
-        singular = {"companies": "company", "contacts": "contact", "deals": "deal"}
+        singular = {name: name.removesuffix("s") for name in self.kinds} | {"companies": "company"}
         found: Record = {}
         for target in targets:
             ids = self._ids_linked(kind, number, identifier, target)

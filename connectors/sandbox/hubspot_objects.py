@@ -301,7 +301,15 @@ def _contacts(company: Company) -> Kind:
     entered = tuple(f"hs_v2_date_entered_{name}" for name in LIFECYCLE[1:4])
     types = dict.fromkeys((*names, "lastmodifieddate"), "string") | dict.fromkeys(entered, "datetime")
     defaults = ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname")
-    links = {"companies": companies}
+    deal = np.full(data.size, NONE, dtype=np.int64)
+    from_lead = np.flatnonzero(company.deals.lead != NONE)
+    deal[company.deals.lead[from_lead]] = from_lead
+
+    def deals(number: int) -> list[str]:
+        found = int(deal[number]) if number < data.size else NONE
+        return [] if found == NONE else [str(DEAL_BASE + found)]
+
+    links = {"companies": companies, "deals": deals}
     return Kind(
         "contacts",
         "0-1",

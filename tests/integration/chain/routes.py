@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from connectors.sandbox.company import identity, words
 from connectors.sandbox.company.generate import Company
+from connectors.sandbox.company.timeline import Ints
 from connectors.sandbox.github_records import USER_ID_BASE
+from connectors.sandbox.hubspot_activities import CALL_BASE, MEETING_BASE, call_numbers, meeting_numbers
 from connectors.sandbox.hubspot_objects import COMPANY_BASE, CONTACT_BASE, DEAL_BASE, OWNER_BASE
 from connectors.sandbox.zendesk_tickets import RATING_BASE, TICKET_BASE
 from pipelines.installation import Installation
@@ -85,9 +88,11 @@ def _numbers(count: int, vendor: Callable[[int], Any], company: Callable[[int], 
 def hubspot_names(company: Company) -> Mapping[str, Names]:
     """HubSpot's ids as Salesforce's, by neutral column."""
 
-    def ids(prefix: str, base: int, count: int) -> Names:
-        import numpy as np
+    def activities(prefix: str, base: int, chosen: Ints) -> Names:
+        found = identity.salesforce_ids(prefix, chosen)
+        return {str(base + number): str(found[number]) for number in range(chosen.size)}
 
+    def ids(prefix: str, base: int, count: int) -> Names:
         found = identity.salesforce_ids(prefix, np.arange(count, dtype=np.int64))
         return {str(base + number): str(found[number]) for number in range(count)}
 
@@ -96,6 +101,10 @@ def hubspot_names(company: Company) -> Mapping[str, Names]:
         "lead_id": ids(identity.LEAD, CONTACT_BASE, company.leads.size),
         "opportunity_id": ids(identity.OPPORTUNITY, DEAL_BASE, company.deals.log.size),
         "owner_id": ids(identity.USER, OWNER_BASE, 1_000),
+        "activity_id": {
+            **activities(identity.EVENT, MEETING_BASE, meeting_numbers(company)),
+            **activities(identity.TASK, CALL_BASE, call_numbers(company)),
+        },
     }
 
 

@@ -93,15 +93,12 @@ def in_lower_case(changelog: pd.DataFrame) -> pd.DataFrame:
 
 def assert_crm(route: Route) -> None:
     route.assert_same("crm.accounts", route.truth("crm.accounts"), route.found("crm.accounts"))
-    # A contact does not say which account and which deal it became.
-    route.assert_same(
-        "crm.leads",
-        route.truth("crm.leads"),
-        route.found("crm.leads"),
-        without=("account_id", "opportunity_id"),
-    )
+    # The associations of what is archived already are not listed.
+    expected, found = route.truth("crm.leads"), route.found("crm.leads")
+    route.assert_same("crm.leads", expected, found, without=("account_id", "opportunity_id"))
+    route.assert_same("crm.leads", alive(expected), alive(found))
+    route.assert_same("crm.activities", route.truth("crm.activities"), route.found("crm.activities"))
     expected, found = route.truth("crm.opportunities"), route.found("crm.opportunities")
-    # The associations of a deal that is archived already are not listed.
     route.assert_same("crm.opportunities", expected, found, without=("account_id",))
     route.assert_same("crm.opportunities", alive(expected), alive(found))
     # The history of a deal ends where it is archived, and one that was archived before the first load has none.

@@ -126,7 +126,7 @@ VENDORS = {
             "stage_id": lambda record: record["properties"]["dealstage"],
             "name": lambda record: record["properties"]["dealname"],
         },
-        others={"companies": "companies", "contacts": "contacts"},
+        others={name: name for name in ("companies", "contacts", "meetings", "calls")},
     ),
     "jira_dc": Vendor(
         fake=JiraDataCenter,

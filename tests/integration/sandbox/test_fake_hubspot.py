@@ -59,7 +59,7 @@ def test_without_a_token_nothing_is_shown(sandbox: Sandbox) -> None:
     assert (answer.status_code, answer.json()["category"]) == (401, "INVALID_AUTHENTICATION")
 
 
-@pytest.mark.parametrize("name", ["deals", "companies", "contacts"])
+@pytest.mark.parametrize("name", ["deals", "companies", "contacts", "meetings", "calls"])
 def test_lists_and_versions_show_every_object_once(sandbox: Sandbox, hubspot: Client, name: str) -> None:
     held = sandbox.hubspot.snapshot(name)
     found = listed(hubspot, f"{V3}/{name}")

@@ -134,6 +134,55 @@ def test_a_deal_belongs_to_its_primary_company(desk: Desk) -> None:
     assert stages == {"Won": (True, True), "Elsewhere": (False, False)}
 
 
+def test_an_activity_is_what_came_of_it(desk: Desk) -> None:
+    def meeting(number: int, outcome: str | None, kind: str = "Meeting") -> dict[str, Any]:
+        common = {"created_at": at(1), "starts_at": at(5), "is_archived": False}
+        return {"meeting_id": str(number), "type": kind, "outcome": outcome, **common}
+
+    def link(to: str, target: str, kind: str = "x", **more: Any) -> dict[str, Any]:
+        return {"from_id": "1", "to_id": to, "target": target, "type": kind, **more}
+
+    desk.fill(
+        "hubspot",
+        meetings=[
+            meeting(1, "COMPLETED", "Product Demo"),
+            meeting(2, "NO_SHOW"),
+            meeting(3, "RESCHEDULED"),
+            meeting(4, None),
+            {**meeting(5, "COMPLETED"), "is_archived": True},
+        ],
+        calls=[
+            {
+                "call_id": "6",
+                "status": "NO_ANSWER",
+                "created_at": at(2),
+                "called_at": at(3),
+                "is_archived": False,
+            }
+        ],
+        meeting_links=[
+            link("d2", "deals"),
+            link("d1", "deals"),
+            link("d0", "deals", _deleted=True),
+            link("c1", "contacts"),
+            link("100", "companies", "meeting_to_company_unlabeled"),
+            link("200", "companies", "meeting_to_company"),
+        ],
+    )
+    found = desk.rows("hubspot", "crm.activities")
+    assert [(row["type"], row["status"], row["occurred_at"]) for row in found] == [
+        ("demo", "held", at(5)),
+        ("meeting", "cancelled", None),
+        ("meeting", "planned", None),
+        ("meeting", "planned", None),
+        ("call", "cancelled", None),
+    ]
+    first = found[0]
+    assert (first["opportunity_id"], first["lead_id"], first["account_id"]) == ("d1", "c1", "200")
+    assert first["is_qualified"] is False
+    assert found[1]["opportunity_id"] is None
+
+
 # GitHub.
 
 
