@@ -11,12 +11,13 @@ import io
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from definitions.approval import change_of, unapproved
+from definitions.approval import Published, change_of, takes_effect, unapproved
+from definitions.calendars import period_end
 from definitions.compiler import Compiler
 from definitions.errors import CatalogueError, Problem
 from definitions.loading import load_catalogue, load_texts
@@ -26,7 +27,13 @@ from definitions.versions import changed_itself, inputs_of, normal_form
 
 @dataclass(frozen=True, slots=True)
 class MetricChange:
-    """What became of one metric. ``kind``: added, removed, changed (its own meaning), inherited (an input's)."""
+    """What became of one metric.
+
+    ``kind``: added, removed, changed (its own meaning), inherited (an input's). ``parts`` are the parts of the plan
+    that differ, in words, ``through`` the inputs that changed. ``approvers`` are who answers for the metric,
+    ``approved_by`` who approved the change as its entry says. Periods that end before ``takes_effect`` keep their
+    values.
+    """
 
     metric: str
     kind: str
@@ -37,7 +44,9 @@ class MetricChange:
     parts: tuple[str, ...] = ()
     through: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
+    approved_by: str | None = None
     restate_from: date | None = None
+    takes_effect: date | None = None
     drops_to_review: bool = False
     problems: tuple[Problem, ...] = ()
 
@@ -45,13 +54,16 @@ class MetricChange:
 def compare(base: Catalogue, head: Catalogue) -> list[MetricChange]:
     """Every metric whose meaning differs, in order of name."""
     before, after = Compiler(base), Compiler(head)
+    known = {name: Published(metric.version, before.hash_of(name)) for name, metric in base.metrics.items()}
     found: list[MetricChange] = []
     for name in sorted({*base.metrics, *head.metrics}):
         old, new = base.metrics.get(name), head.metrics.get(name)
         was = before.hash_of(name) if old is not None else None
         now = after.hash_of(name) if new is not None else None
         if was != now:
-            found.append(_change(name, old, new, was, now, before, after))
+            change = _change(name, old, new, was, now, before, after)
+            day = takes_effect(after, name, known) if change.kind in ("changed", "inherited") else None
+            found.append(replace(change, takes_effect=day))
     return found
 
 
@@ -113,7 +125,7 @@ def _change(
     ):
         through = tuple(sorted(_changed_inputs(name, before, after)))
         return MetricChange(name, "inherited", was, now, *versions, through=through, approvers=approvers)
-    parts = tuple(_differences(own_form(before, name), own_form(after, name)))
+    parts = tuple(dict.fromkeys(_differing(own_form(before, name), own_form(after, name))))
     entry = change_of(new)
     return MetricChange(
         name,
@@ -123,6 +135,7 @@ def _change(
         *versions,
         parts=parts,
         approvers=approvers,
+        approved_by=entry.approved_by if entry and new.version > old.version else None,
         restate_from=entry.restate_from if entry else None,
         drops_to_review=new.status == "certified",
         problems=(*unapproved(new, old.version), *_still_certified(new)),
@@ -150,18 +163,62 @@ def _changed_inputs(name: str, before: Compiler, after: Compiler) -> set[str]:
     }
 
 
-def _differences(was: Any, now: Any, path: str = "") -> Iterable[str]:
-    """Paths of the parts that differ, as deep as they can be told apart."""
+_PARTS: Mapping[str, Sequence[str]] = {
+    "simple": ("",),
+    "ratio": ("numerator", "denominator"),
+    "derived": ("expression",),
+    "cumulative": ("input", "window", "grain to date", "aggregation in the period"),
+    "balance": ("", "choice of day", "groupings"),
+    "conversion": ("base", "conversion", "entity or window", "calculation"),
+    "retention": ("cohort", "activity", "entity or days"),
+    "composite": ("components", "scale", "least coverage"),
+}
+"""What stands after the type in a normalised formula, in order."""
+_OF_INPUT = ("", "filter", "offset", "start of period")
+_CALENDAR = ("time zone", "week start", "fiscal year start", "week pattern")
+_NAMES = {
+    "expr": "expression",
+    "agg": "aggregation",
+    "time": "time column",
+    "fold_filter": "filter of the source",
+}
+
+
+def _differing(was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterable[str]:
+    """The parts of two normalised plans that differ, in words: `denominator filter`, `time zone`."""
+    if was["formula"][0] != now["formula"][0]:
+        yield f"type: {was['formula'][0]} → {now['formula'][0]}"
+    else:
+        names = _PARTS[now["formula"][0]]
+        for name, one, other in zip(names, was["formula"][1:], now["formula"][1:], strict=True):
+            for part in _of_operand(one, other):
+                yield f"{name} {part}".strip() or "formula"
+    for name, one, other in zip(_CALENDAR, was["calendar"], now["calendar"], strict=True):
+        if one != other:
+            yield name
+    if was["missing"] != now["missing"]:
+        yield f"missing: {was['missing']} → {now['missing']}"
+    if was["minimum_sample"] != now["minimum_sample"]:
+        yield f"minimum sample: {_dash(was['minimum_sample'])} → {_dash(now['minimum_sample'])}"
+
+
+def _of_operand(was: Any, now: Any) -> Iterable[str]:
+    """Parts of a measure, or of an input, that differ."""
     if was == now:
         return
+    kinds = [form[0] if isinstance(form, list) and form else None for form in (was, now)]
+    if kinds == ["measure", "measure"]:
+        was, now = was[1], now[1]
     if isinstance(was, dict) and isinstance(now, dict):
         for key in sorted({*was, *now}):
-            yield from _differences(was.get(key), now.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now) and len(was) <= 8:
-        for index, (left, right) in enumerate(zip(was, now, strict=True)):
-            yield from _differences(left, right, f"{path}[{index}]")
+            if was.get(key) != now.get(key):
+                yield _NAMES.get(key, key)
+    elif kinds == ["metric", "metric"]:
+        for name, one, other in zip(_OF_INPUT, was[1:], now[1:], strict=True):
+            if one != other:
+                yield name
     else:
-        yield path or "definition"
+        yield ""
 
 
 # ── effect on history ───────────────────────────────────────────────────────────────────────────────────────
@@ -171,13 +228,23 @@ Run = Callable[[str], Iterable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One period's total before and after."""
+    """One period's total by the one definition and by the other.
+
+    ``is_restated``: the published value becomes ``after``; otherwise the period ends before the change takes effect
+    and keeps what was published.
+    """
 
     metric: str
     grain: str
     period_start: date
     before: float | None
     after: float | None
+    is_restated: bool = True
+
+    @property
+    def difference(self) -> float | None:
+        """After less before; None where one of them is unknown."""
+        return None if self.before is None or self.after is None else self.after - self.before
 
 
 def effects(
@@ -191,55 +258,113 @@ def effects(
     end: date | None = None,
 ) -> list[Effect]:
     """Totals of the last ``periods`` periods, before and after, by month where the metric has months."""
+    compilers = (Compiler(base), Compiler(head))
     found: list[Effect] = []
     for change in changes:
-        old, new = base.metrics.get(change.metric), head.metrics.get(change.metric)
-        known = new or old
-        grains = known.grains if known is not None else ()
-        grain = next((g for g in ("month", "quarter", "week", "day") if g in grains), "month")
-        values: list[dict[date, float | None]] = []
-        for catalogue, metric in ((base, old), (head, new)):
-            rows: dict[date, float | None] = {}
-            if metric is not None:
-                for batch in Compiler(catalogue).batches(
-                    [change.metric], grains=[grain], segments=False, end=end
-                ):
-                    rows |= {row["period_start"]: row["value"] for row in run(batch.sql(dialect))}
-            values.append(rows)
-        for start in sorted({*values[0], *values[1]})[-periods:]:
-            found.append(Effect(change.metric, grain, start, values[0].get(start), values[1].get(start)))
+        metric = head.metrics.get(change.metric) or base.metrics[change.metric]
+        grain = next((g for g in ("month", "quarter", "week", "day") if g in metric.grains), "month")
+        calendar = (head if change.metric in head.metrics else base).calendars[metric.calendar]
+        before, after = (_totals(compiler, change.metric, grain, run, dialect, end) for compiler in compilers)
+        for start in sorted({*before, *after})[-periods:]:
+            day = change.takes_effect
+            is_restated = day is None or period_end(calendar, grain, start) > day
+            found.append(
+                Effect(change.metric, grain, start, before.get(start), after.get(start), is_restated)
+            )
     return found
+
+
+def _totals(
+    compiler: Compiler, metric: str, grain: str, run: Run, dialect: str, end: date | None
+) -> dict[date, float | None]:
+    if metric not in compiler.catalogue.metrics:
+        return {}
+    batches = compiler.batches([metric], grains=[grain], segments=False, end=end)
+    return {row["period_start"]: row["value"] for batch in batches for row in run(batch.sql(dialect))}
+
+
+# ── in words ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rows_of(changes: Sequence[MetricChange]) -> list[dict[str, str]]:
+    """The changes as rows for people: metric, change, version, what, in force from, approval."""
+    return [
+        {
+            "metric": change.metric,
+            "change": change.kind,
+            "version": f"{_dash(change.version_was)} → {_dash(change.version_now)}",
+            "what": ", ".join(change.parts)
+            or (f"through {', '.join(change.through)}" if change.through else ""),
+            "in force": _in_force(change),
+            "approval": _approval(change),
+        }
+        for change in changes
+    ]
+
+
+def _in_force(change: MetricChange) -> str:
+    if change.takes_effect is None:
+        return ""
+    restated = change.restate_from is not None or change.kind == "inherited"
+    return f"{'restated ' if restated else ''}from {change.takes_effect}"
+
+
+def _approval(change: MetricChange) -> str:
+    if change.kind == "inherited":
+        return f"with {', '.join(change.through)}"
+    if change.approved_by is not None:
+        return f"{change.approved_by} approved"
+    return f"{' or '.join(change.approvers)} must approve"
+
+
+def rows_of_effects(shown: Sequence[Effect]) -> list[dict[str, object]]:
+    """The effects as rows for people; a period that is not restated says so."""
+    return [
+        {
+            "metric": effect.metric,
+            "period": f"{effect.grain} of {effect.period_start}",
+            "before": effect.before,
+            "after": effect.after,
+            "difference": effect.difference,
+            "percent": _percent(effect),
+            "published": "restated" if effect.is_restated else "stays",
+        }
+        for effect in shown
+    ]
+
+
+def _percent(effect: Effect) -> str:
+    if effect.difference is None or not effect.before:
+        return ""
+    return f"{effect.difference / abs(effect.before):+.1%}"
 
 
 def as_markdown(changes: Sequence[MetricChange], shown: Sequence[Effect] = ()) -> str:
     """The comparison for a pull request."""
     if not changes:
         return "No metric changes its meaning.\n"
-    lines = ["| metric | change | version | what | approve |", "|---|---|---|---|---|"]
-    for change in changes:
-        version = f"{_dash(change.version_was)} → {_dash(change.version_now)}"
-        what = ", ".join(change.parts) or (f"through {', '.join(change.through)}" if change.through else "")
-        lines.append(
-            f"| {change.metric} | {change.kind} | {version} | {what} | {', '.join(change.approvers)} |"
-        )
+    lines = [*_table(rows_of(changes), numbers=())]
     problems = problems_of(changes)
     if problems:
-        lines += ["", "To do before this can be accepted:", *(f"- {problem}" for problem in problems)]
+        lines += ["", "To do before this can be accepted:", "", *(f"- {problem}" for problem in problems)]
     if shown:
-        lines += ["", "| metric | period | before | after | difference |", "|---|---|---:|---:|---:|"]
-        for effect in shown:
-            both = effect.before is not None and effect.after is not None
-            difference = f"{effect.after - effect.before:+,.6g}" if both else ""  # type: ignore[operator]
-            period = f"{effect.grain} of {effect.period_start}"
-            lines.append(
-                f"| {effect.metric} | {period} | {_shown(effect.before)} | {_shown(effect.after)} | {difference} |"
-            )
+        numbers = ("before", "after", "difference", "percent")
+        lines += ["", *_table(rows_of_effects(shown), numbers)]
     return "\n".join(lines) + "\n"
+
+
+def _table(rows: Sequence[Mapping[str, object]], numbers: Sequence[str]) -> list[str]:
+    names = list(rows[0])
+    rule = ["---:" if name in numbers else "---" for name in names]
+    cells = [[_cell(name, row[name]) for name in names] for row in rows]
+    return ["| " + " | ".join(line) + " |" for line in (names, rule, *cells)]
+
+
+def _cell(name: str, value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:+,.6g}" if name == "difference" else f"{value:,.6g}"
+    return _dash(value).replace("|", "\\|").replace("\n", " ")
 
 
 def _dash(value: object) -> str:
     return "–" if value is None else str(value)
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.6g}"

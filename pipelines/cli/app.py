@@ -17,6 +17,7 @@ from pipelines.cli import (
     checkin,
     cycle,
     demo,
+    diff,
     okrs,
     publication,
     query,
@@ -47,6 +48,7 @@ publication.register(app)
 alerts.register(app)
 backtest.register(app)
 query.register(app)
+diff.register(app)
 asof.register(app)
 okrs.register(app)
 checkin.register(app)
