@@ -187,7 +187,7 @@ def _volume(rng: Generator, family: str, small: bool) -> float:
 
 def _sampling_noise(family: str, volume: float, rng: Generator) -> float:
     """Noise that comes with the number of events alone, on the scale the events are planted on."""
-    return {"count": 1.0, "ratio": 2.2, "money": 1.2, "duration": 0.9}[family] / np.sqrt(volume)
+    return {"count": 1.0, "ratio": 2.2, "money": 1.2, "duration": 0.9}[family] / float(np.sqrt(volume))
 
 
 def _shocks(rng: Generator, world: World, noise: float) -> Floats:

@@ -76,6 +76,7 @@ class SeriesBatch:
         follows.
     month_position: series whose first and last days of the month are learned as a season of their own.
     season_length: periods in a season, where it is not the grain's own (0 = the grain's).
+    slots: (periods,); place of each period in its season, where that is not counted from the season's length.
     formats, units, labels: how numbers are written, what they count, what people call the series.
     """
 
@@ -94,6 +95,7 @@ class SeriesBatch:
     calendar_of: Ints | None = None
     month_position: Bools | None = None
     season_length: int = 0
+    slots: Ints | None = None
     formats: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -109,6 +111,7 @@ class SeriesBatch:
                 ("better", np.empty(len(self.better)), (series,)),
                 ("starts", self.starts, (periods,)),
                 ("samples", self.samples, (series, periods)),
+                ("slots", self.slots, (periods,)),
                 ("incomplete", self.incomplete, (series,)),
                 ("ignored", self.ignored, (series, periods)),
                 ("accepted", self.accepted, (series, periods)),
@@ -147,6 +150,7 @@ class SeriesBatch:
             formats=tuple(self.formats[row] for row in rows) if self.formats else (),
             labels=tuple(self.labels[row] for row in rows) if self.labels else (),
             starts=self.starts[columns],
+            slots=None if self.slots is None else self.slots[columns],
             values=self.values if values is None else values,
             samples=both(self.samples),
             ignored=both(self.ignored),

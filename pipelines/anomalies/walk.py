@@ -415,6 +415,8 @@ class Walk:
 def season_slots(batch: SeriesBatch) -> Ints:
     """Place of each period in its season: weekday, month of the year, quarter of the year."""
     starts = batch.starts
+    if batch.slots is not None:
+        return batch.slots
     if batch.season_length not in (0, 1, SLOTS.get(batch.grain, 1)):
         return np.arange(len(starts), dtype=np.int64) % batch.season_length
     if batch.season_length == 1:
