@@ -6,7 +6,7 @@ Reads the KPI value frame after `apply_status`. Source: scoring rules, "Driver t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -25,7 +25,7 @@ from pipelines.scoring.suggestions import MetricFacts, Suggestion, suggest
 
 
 def find_signals(catalogue: Catalogue, coloured: pa.Table, as_of: date) -> tuple[SignalRow, ...]:
-    """Gaming risks and local optima in the last complete period of each metric's headline grain.
+    """Gaming risks and local optima in the last final period of each metric's headline grain.
 
     The parents of a local optimum are those of the driver tree, arithmetic and influences alike.
     """
@@ -104,7 +104,8 @@ def _gaming(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[SignalR
         better = _gain(metric, row, before)
         for guard in metric.guardrails:
             counter = catalogue.metrics[guard.metric]
-            other = {item.start: item for item in book.of(counter.name, grain)}
+            # A cohort that has not matured looks worse than it will be: only what is final is held against each other.
+            other = {item.start: item for item in book.of(counter.name, grain) if item.is_final}
             now, then = other.get(row.start), other.get(before.start)
             if now is None or then is None:
                 continue
@@ -131,9 +132,9 @@ def _local_optima(catalogue: Catalogue, book: SeriesBook, as_of: date) -> list[S
     for above_name, children in sorted(tree_edges(catalogue).items()):
         parent = catalogue.metrics[above_name]
         grain = headline_grain(parent.frequency, parent.grains)
-        above = [row for row in book.of(parent.name, grain) if row.end <= as_of]
+        above = [row for row in book.of(parent.name, grain) if row.end <= as_of and row.is_final]
         for name in children:
-            below = [row for row in book.of(name, grain) if row.end <= as_of]
+            below = [row for row in book.of(name, grain) if row.end <= as_of and row.is_final]
             if not above or not below or above[-1].start != below[-1].start:
                 continue
             if is_local_optimum(_statuses(below), _statuses(above), catalogue.settings.scoring):
@@ -159,8 +160,10 @@ def _gain(metric: Metric, now: Observation, before: Observation) -> Decimal | No
 def _last_two(
     book: SeriesBook, metric: Metric, grain: str, as_of: date
 ) -> tuple[Observation | None, Observation | None]:
-    rows = [row for row in book.of(metric.name, grain) if row.end <= as_of][-2:]
-    return (rows[-1], rows[-2]) if len(rows) == 2 else (None, None)
+    rows = [row for row in book.of(metric.name, grain) if row.end <= as_of and row.is_final][-2:]
+    if len(rows) < 2 or rows[0].end + timedelta(1) != rows[1].start:
+        return None, None
+    return rows[1], rows[0]
 
 
 def _statuses(rows: Sequence[Observation]) -> list[KpiStatus]:

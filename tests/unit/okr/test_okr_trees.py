@@ -289,6 +289,17 @@ def test_a_metric_that_improves_at_its_guardrails_cost_is_a_gaming_risk() -> Non
     assert find_signals(calm, coloured(calm, values), OCTOBER) == ()
 
 
+def test_a_counter_metric_that_may_still_change_is_no_witness() -> None:
+    fast = metric("closed", frequency=MONTHLY, guardrails=(Guardrail("reopened"),))
+    known = catalogue([fast, metric("reopened", direction="decrease")])
+    values = frame(
+        series("closed", "month", OCTOBER, 100, 110),
+        series("reopened", "month", OCTOBER, 10, 11, provisional=1),
+    )
+
+    assert find_signals(known, coloured(known, values), OCTOBER) == ()
+
+
 def test_a_green_child_of_a_red_parent_is_a_local_optimum() -> None:
     metrics = revenue_tree(frequency=MONTHLY)
     targets = [
