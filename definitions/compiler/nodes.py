@@ -21,6 +21,12 @@ class LocalTime(exp.Expression, exp.Func):
     arg_types = {"this": True, "zone": True}  # noqa: RUF012
 
 
+class UtcTime(exp.Expression, exp.Func):
+    """Wall-clock time of a zone as a naive UTC timestamp, the way back from `LocalTime`."""
+
+    arg_types = {"this": True, "zone": True}  # noqa: RUF012
+
+
 class TruncDay(exp.Expression, exp.Func):
     """The first day of the ISO week, calendar month, quarter or year of a day, as a DATE."""
 

@@ -42,7 +42,7 @@ def _unit(node: exp.Expr) -> str:
 def _operand(gen: Generator, node: exp.Expr) -> str:
     """A node as an operand of + and −."""
     text = gen.sql(node)
-    loose = isinstance(node, exp.Binary | exp.Case | exp.AtTimeZone | nodes.AddDays)
+    loose = isinstance(node, exp.Binary | exp.Case | exp.AtTimeZone | nodes.AddDays | nodes.AddSeconds)
     return f"({text})" if loose else text
 
 
@@ -62,7 +62,11 @@ def _interval(unit: str, quoted: bool) -> Callable[[str], str]:
 
 
 def _at_zone(gen: Generator, node: exp.Expr) -> str:
-    return f"{gen.sql(node, 'this')} AT TIME ZONE 'UTC' AT TIME ZONE {gen.sql(node, 'zone')}"
+    return f"{_operand(gen, node.this)} AT TIME ZONE 'UTC' AT TIME ZONE {gen.sql(node, 'zone')}"
+
+
+def _from_zone(gen: Generator, node: exp.Expr) -> str:
+    return f"{_operand(gen, node.this)} AT TIME ZONE {gen.sql(node, 'zone')} AT TIME ZONE 'UTC'"
 
 
 def _trunc_day(gen: Generator, node: exp.Expr) -> str:
@@ -151,6 +155,7 @@ def _pg_stack(gen: Generator, node: exp.Expr) -> str:
 _DUCKDB: dict[type[exp.Expr], Say] = {
     nodes.Stacked: _duckdb_stack,
     nodes.LocalTime: _at_zone,
+    nodes.UtcTime: _from_zone,
     nodes.TruncDay: _trunc_day,
     nodes.TruncTime: _trunc_time,
     nodes.AddDays: _add_days,
@@ -243,6 +248,7 @@ def _ignoring_nulls(template: str) -> Say:
 
 _SPARK: dict[type[exp.Expr], Say] = {
     nodes.LocalTime: _call("FROM_UTC_TIMESTAMP({this}, {zone})"),
+    nodes.UtcTime: _call("TO_UTC_TIMESTAMP({this}, {zone})"),
     nodes.TruncDay: _call("TRUNC({this}, '{unit}')"),
     nodes.TruncTime: _call("DATE_TRUNC('{unit}', {this})"),
     nodes.AddDays: _call("DATE_ADD({this}, {days})"),
@@ -259,6 +265,7 @@ _SPARK: dict[type[exp.Expr], Say] = {
 }
 _SNOWFLAKE: dict[type[exp.Expr], Say] = {
     nodes.LocalTime: _call("CONVERT_TIMEZONE('UTC', {zone}, {this})"),
+    nodes.UtcTime: _call("CONVERT_TIMEZONE({zone}, 'UTC', {this})"),
     nodes.TruncDay: _call("DATE_TRUNC('{unit}', {this})"),
     nodes.TruncTime: _call("DATE_TRUNC('{unit}', {this})"),
     nodes.AddDays: _call("DATEADD(DAY, {days}, {this})"),
@@ -279,6 +286,7 @@ _SNOWFLAKE: dict[type[exp.Expr], Say] = {
 }
 _BIGQUERY: dict[type[exp.Expr], Say] = {
     nodes.LocalTime: _call("DATETIME(TIMESTAMP({this}, 'UTC'), {zone})"),
+    nodes.UtcTime: _call("DATETIME(TIMESTAMP({this}, {zone}), 'UTC')"),
     nodes.TruncDay: lambda gen, node: (
         f"DATE_TRUNC({gen.sql(node, 'this')}, {'ISOWEEK' if _unit(node) == 'week' else _unit(node).upper()})"
     ),
@@ -304,6 +312,7 @@ _BIGQUERY: dict[type[exp.Expr], Say] = {
 }
 _TRINO: dict[type[exp.Expr], Say] = {
     nodes.LocalTime: _call("CAST(AT_TIMEZONE(WITH_TIMEZONE({this}, 'UTC'), {zone}) AS TIMESTAMP)"),
+    nodes.UtcTime: _call("CAST(AT_TIMEZONE(WITH_TIMEZONE({this}, {zone}), 'UTC') AS TIMESTAMP)"),
     nodes.TruncDay: _call("DATE_TRUNC('{unit}', {this})"),
     nodes.TruncTime: _call("DATE_TRUNC('{unit}', {this})"),
     nodes.AddDays: _call("DATE_ADD('DAY', {days}, {this})"),

@@ -26,6 +26,7 @@ from definitions.compiler.nodes import Node
 from definitions.model import Calendar, ColumnType, Grain, Span
 
 _MONTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
+_SECONDS = {Grain.HOUR: 3600, Grain.MINUTE: 60, Grain.SECOND: 1}
 _LAST = {Grain.HOUR: "23:00:00", Grain.MINUTE: "23:59:00", Grain.SECOND: "23:59:59"}
 
 
@@ -125,7 +126,21 @@ class Ticks:
         )
         moment = nodes.column("moment", "ticks")
         day = nodes.cast(moment.copy(), ColumnType.DATE)
-        return nodes.select([nodes.aliased(moment, "moment"), nodes.aliased(day, "day")], series)
+        columns = [nodes.aliased(moment, "moment"), nodes.aliased(day, "day")]
+        return nodes.select(columns, series, where=self._exists(moment))
+
+    def _exists(self, moment: Node) -> Node | None:
+        """Whether clocks show any of a tick: hours that are skipped when they go forward are no periods."""
+        zone = self.calendar.time_zone
+        if zone == "UTC" or self.clock is None:
+            return None
+
+        def shown(instant: Node) -> Node:
+            utc = nodes.UtcTime(this=instant.copy(), zone=nodes.text(zone))
+            return nodes.equals(nodes.LocalTime(this=utc, zone=nodes.text(zone)), instant)
+
+        last = nodes.AddSeconds(this=moment.copy(), seconds=nodes.number(_SECONDS[self.clock] - 1))
+        return exp.Or(this=shown(moment.copy()), expression=shown(last))
 
 
 def add_to_moment(moment: Node, span: Span, sign: int = 1) -> Node:

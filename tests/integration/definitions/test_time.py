@@ -197,3 +197,25 @@ def test_trailing_days_are_the_days_that_trail(calendar: str, days: int, moments
     for row in run(batch.sql()):
         assert row["period_end"] - row["period_start"] == timedelta(days=days - 1)
         assert row["value"] == sum(row["period_start"] <= day <= row["period_end"] for day in local)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Berlin", date(2024, 3, 31), 23),  # 02:00 is skipped
+        ("Europe/Berlin", date(2024, 10, 27), 24),  # 02:00 comes twice, and is one period
+        ("Australia/Lord_Howe", date(2024, 10, 6), 24),  # of 02:00 the second half is there
+        ("UTC", date(2024, 3, 31), 24),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres"])
+def test_a_day_has_the_hours_that_clocks_show(
+    zone: str, day: date, hours: int, dialect: str, postgres: Postgres
+) -> None:
+    compiler = Compiler(shop(f"{{name: company, time_zone: {zone}}}"))
+    moments = [datetime(2024, 3, 31, 1, 30, tzinfo=UTC), datetime(2024, 10, 27, 1, 30, tzinfo=UTC)]
+    tables = {**TABLES, "pings": _pings(moments)}
+    run = duckdb_engine(compiler.catalogue, tables) if dialect == "duckdb" else postgres.fill(tables)
+    rows = run(query(compiler, ["pings_or_zero"], grain="hour", start=day, end=day).sql(dialect))
+    assert len(rows) == len({row["metric_time"] for row in rows}) == hours
+    assert sum(row["pings_or_zero"] for row in rows) == (0 if zone.startswith("Australia") else 1)

@@ -19,7 +19,7 @@ from tests.integration.definitions.worlds import catalogue as world
 
 SHIPPED = Path(__file__).parents[3] / "definitions" / "catalogue"
 OUR_OWN = {
-    "local_time", "trunc_day", "trunc_time", "add_days", "add_seconds", "days_between", "seconds_between",
+    "local_time", "utc_time", "trunc_day", "trunc_time", "add_days", "add_seconds", "days_between", "seconds_between",
     "date_part_of", "day_series", "tick_series", "stacked",
 }  # fmt: skip
 """Names that sqlglot would print for a neutral node that an engine has no spelling for."""
