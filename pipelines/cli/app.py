@@ -18,6 +18,7 @@ from pipelines.cli import (
     cycle,
     demo,
     diff,
+    interchange,
     okrs,
     publication,
     query,
@@ -43,6 +44,7 @@ run.register(app)
 sources.register(app)
 check.register(app)
 schema.register(app)
+interchange.register(app)
 demo.register(app)
 publication.register(app)
 alerts.register(app)
