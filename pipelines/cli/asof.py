@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 from pipelines.cli.output import Exit, console, errors, show
 from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    from definitions.model import Catalogue
 
 SHOWN = 200
 COLUMNS = {
@@ -75,7 +78,7 @@ def asof(
     finally:
         engine.dispose()
     rows = table.select([*COLUMNS]).rename_columns([*COLUMNS.values()]).to_pylist()
-    rows = _last(rows, last)
+    rows = [_reasoned(row, catalogue) for row in _last(rows, last)]
     if as_json:
         show([row | {"as_of": when} for row in rows], as_json=True)
         return
@@ -109,6 +112,15 @@ def instant(text: str, zone: str, now: datetime) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
+def _reasoned(row: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """A row that another definition computed, with the reason of that definition."""
+    metric = catalogue.metrics.get(row["metric"])
+    change = next((c for c in metric.changes if c.version == row["version"]), None) if metric else None
+    if row["why"] != "redefined" or change is None:
+        return row
+    return row | {"reason": f"{row['reason']}: version {change.version}, {change.why}"}
+
+
 def _told(row: Mapping[str, object], *, grain: bool, segments: bool) -> dict[str, object]:
     """A row for people: what is the same in all of them is left out, and a first revision needs no word."""
     told = {name: row[name] for name in ("metric", "grain", "period", "segment", "value", "state", "status")}
@@ -120,15 +132,15 @@ def _told(row: Mapping[str, object], *, grain: bool, segments: bool) -> dict[str
     return told | {"v": row["version"], "revision": f"{row['revision']}{reason}"}
 
 
-def _last(rows: list[dict[str, object]], count: int) -> list[dict[str, object]]:
+def _last(rows: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     """The last rows of each series; rows come in order of period within a series."""
     if not count:
         return rows
-    series: dict[tuple[object, ...], list[dict[str, object]]] = {}
+    series: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         series.setdefault((row["metric"], row["grain"], row["segment"]), []).append(row)
     return [row for key in sorted(series, key=str) for row in sorted(series[key], key=_period)[-count:]]
 
 
-def _period(row: dict[str, object]) -> str:
+def _period(row: dict[str, Any]) -> str:
     return str(row["period"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli.app import app
 from pipelines.publishing import open_reporting
 from pipelines.publishing.history import as_of
 from tests.desk import Desk, ticket
@@ -84,11 +87,14 @@ def test_without_approval_it_is_held_back_with_what_depends_on_it(desk: Desk) ->
     assert months(desk, TOTAL_COST)["2026-06"]["value"] == pytest.approx(cost(desk, "high", "2026-06"))
 
 
-def test_with_approval_it_is_restated_from_its_day_and_the_old_values_stay(desk: Desk) -> None:
+def test_with_approval_it_is_restated_from_its_day_and_the_old_values_stay(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = desk.now
     before = {name: months(desk, name) for name in (TOTAL_COST, "cost_each", "tickets_opened")}
     approved(desk)
     assert desk.run("2026-06-16").decision.blocked == {}
+    monkeypatch.setenv("VITALS_NOW", desk.now.isoformat())
     after = {name: months(desk, name) for name in before}
     for month in ("2026-01", "2026-02", "2026-03"):
         assert after[TOTAL_COST][month] == before[TOTAL_COST][month]
@@ -103,6 +109,17 @@ def test_with_approval_it_is_restated_from_its_day_and_the_old_values_stay(desk:
         assert each["definition_hash"] != before["cost_each"][month]["definition_hash"]
     for month in ("2026-01", "2026-04", "2026-05"):
         assert after["tickets_opened"][month] == before["tickets_opened"][month]
+
+    (told,) = desk.published(
+        "SELECT change_reason, proposed_by, approved_by, restate_from FROM metric_version"
+        " WHERE metric_id = 'total_cost' AND version = 2 AND is_current"
+    )
+    assert list(told.values()) == ["Low ones cost too", "ana", "bob", "2026-04-01"]
+    assert after[TOTAL_COST]["2026-04"]["revision_reason"] == "computed by another definition"
+    shown = CliRunner().invoke(app, ["asof", "now", TOTAL_COST, "--grain", "month", "--json"]).stdout
+    reasons = {row["period"][:7]: row["reason"] for row in json.loads(shown)}
+    assert reasons["2026-04"] == "computed by another definition: version 2, Low ones cost too"
+    assert reasons["2026-03"] is None
 
     engine = open_reporting(f"sqlite:///{desk.home}/home/reporting.db")
     then = as_of(engine, first, metrics=[TOTAL_COST], grain="month", segments=False).to_pylist()
