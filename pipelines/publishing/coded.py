@@ -51,7 +51,10 @@ class Coded:
 
     def mapped(self, change: Callable[[str], str]) -> Coded:
         """Each distinct text changed once; texts that become equal share a code."""
-        return self._recoded([change(value) for value in self.values])
+        texts = tuple(change(value) for value in self.values)
+        if texts == self.values and len(set(texts)) == len(texts):
+            return self
+        return self._recoded(list(texts))
 
     def sorted(self) -> Coded:
         """Codes in the order of the texts (by code point), so that they can be sorted and compared."""
@@ -74,15 +77,19 @@ class Coded:
         lookup = np.array([value in wanted for value in self.values] + [False])
         return np.asarray(lookup[self.codes], bool)
 
-    def taken(self, order: Codes) -> Coded:
-        """Rows in another order."""
-        return Coded(self.codes[order], self.values)
+    def used(self) -> tuple[str, ...]:
+        """The texts that some row has."""
+        rows = np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:]
+        return tuple(self.values[code] for code in np.flatnonzero(rows))
+
+    def taken(self, rows: Codes | slice) -> Coded:
+        """Some rows, in another order."""
+        return Coded(self.codes[rows], self.values)
 
     def fingerprints(self) -> NDArray[np.int64]:
-        """64 bits per row that depend on the text alone, the same in every process."""
+        """64 bits for each distinct text (the last for NULL, whose code is -1), the same in every process."""
         digests = [hashlib.blake2b(v.encode(), digest_size=8).digest() for v in self.values]
-        lookup = np.frombuffer(b"".join(digests) + b"\0" * 8, np.int64)
-        return np.asarray(lookup[self.codes])
+        return np.frombuffer(b"".join(digests) + b"\0" * 8, np.int64)
 
     def arrow(self) -> pa.DictionaryArray:
         """As an Arrow dictionary array."""
@@ -94,3 +101,15 @@ class Coded:
         position = {value: code for code, value in enumerate(distinct)}
         lookup = np.array([position[value] for value in texts] + [NULL], np.int64)
         return Coded(lookup[self.codes], distinct)
+
+
+_COUNTABLE = 5_000_000
+
+
+def distinct(codes: Codes, size: int) -> tuple[Codes, Codes]:
+    """Distinct codes below `size` in order, and each row's position among them."""
+    if size > _COUNTABLE:
+        found, inverse = np.unique(codes, return_inverse=True)
+        return found, inverse.astype(np.int64)
+    present = np.bincount(codes, minlength=1) > 0
+    return np.flatnonzero(present).astype(np.int64), (np.cumsum(present) - 1)[codes]

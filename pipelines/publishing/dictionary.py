@@ -9,51 +9,35 @@ Pure: the same catalogue gives the same rows in the same order.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 
-from definitions.calendars import (
-    fiscal_month,
-    fiscal_quarter,
-    fiscal_year,
-    fiscal_year_start,
-    period_start,
-    week_start,
-)
 from definitions.model import (
-    Calendar,
     Catalogue,
-    Cycle,
     Direction,
     Frequency,
     Grain,
-    KeyResult,
     Metric,
-    Objective,
-    Segment,
     Source,
     Target,
 )
+from pipelines.publishing.calendar_rows import company_calendar, dates
 from pipelines.publishing.formulas import describe, sources_of
+from pipelines.publishing.goal_rows import cycle_row, key_result_row, objective_row, segment_names
 from pipelines.publishing.records import (
     BenchmarkRow,
-    CycleRow,
-    DateRow,
     DictionaryRows,
     EdgeRow,
     GuardrailRow,
-    KeyResultRow,
     MetricAudienceRow,
     MetricChangeRow,
     MetricRow,
     MetricVersionRow,
-    ObjectiveRow,
     PersonRoleRow,
     PersonRow,
     TargetRow,
     TeamRow,
 )
 
-COMPANY_CALENDAR = "company"
 FIRST_DEFINITION = "first definition"
 ALWAYS = date(1970, 1, 1)
 """In force since ever: a definition whose people wrote down no date."""
@@ -111,49 +95,10 @@ def dictionary_rows(
         guardrails=tuple(_guardrails(metrics)),
         benchmarks=tuple(_benchmarks(metrics)),
         targets=tuple(_target(target) for target in catalogue.targets),
-        cycles=tuple(_cycle(cycle) for cycle in catalogue.cycles),
-        objectives=tuple(_objective(objective) for objective in catalogue.objectives),
-        key_results=tuple(_key_result(objective, kr) for _, objective, kr in catalogue.key_results()),
+        cycles=tuple(cycle_row(cycle) for cycle in catalogue.cycles),
+        objectives=tuple(objective_row(objective) for objective in catalogue.objectives),
+        key_results=tuple(key_result_row(objective, kr) for _, objective, kr in catalogue.key_results()),
     )
-
-
-def company_calendar(catalogue: Catalogue) -> Calendar:
-    """The calendar that `dim_date` follows: the one named company, else the first by name."""
-    return catalogue.calendars.get(COMPANY_CALENDAR) or next(iter(catalogue.calendars.values()))
-
-
-def dates(calendar: Calendar, first: date, last: date) -> Iterator[DateRow]:
-    """One row per day of `[first, last]`, with the labels of calendar and fiscal periods."""
-    holidays = {holiday.date: holiday.name for holiday in calendar.holidays}
-    day = first
-    while day <= last:
-        iso = day.isocalendar()
-        year, quarter, month = (
-            fiscal_year(calendar, day),
-            fiscal_quarter(calendar, day),
-            fiscal_month(calendar, day),
-        )
-        yield DateRow(
-            date_key=day,
-            week_start=week_start(calendar, day),
-            month_start=day.replace(day=1),
-            quarter_start=day.replace(month=3 * ((day.month - 1) // 3) + 1, day=1),
-            year_start=day.replace(month=1, day=1),
-            iso_week=f"{iso.year}-W{iso.week:02d}",
-            month_label=f"{day:%Y-%m}",
-            quarter_label=f"{day.year}-Q{(day.month - 1) // 3 + 1}",
-            fiscal_month_start=period_start(calendar, Grain.MONTH, day),
-            fiscal_month_label=f"FY{year}-M{month:02d}",
-            fiscal_quarter_start=period_start(calendar, Grain.QUARTER, day),
-            fiscal_quarter_label=f"FY{year}-Q{quarter}",
-            fiscal_year_start=fiscal_year_start(calendar, day),
-            fiscal_year=year,
-            day_of_week=iso.weekday,
-            is_business_day=iso.weekday not in calendar.weekend and day not in holidays,
-            is_holiday=day in holidays,
-            holiday_name=holidays.get(day),
-        )
-        day += timedelta(days=1)
 
 
 def _teams(catalogue: Catalogue) -> Iterator[TeamRow]:
@@ -340,71 +285,4 @@ def _target(target: Target) -> TargetRow:
         set_by=target.set_by,
         set_date=target.set_on,
         reason=target.reason,
-    )
-
-
-def segment_names(segment: Segment) -> tuple[str, str]:
-    """(dimension, value) of a segment, pairs joined with `|`; two empty texts for the total.
-
-    >>> segment_names((("region", "emea"), ("tier", "pro")))
-    ('region|tier', 'emea|pro')
-    """
-    return "|".join(dimension for dimension, _ in segment), "|".join(value for _, value in segment)
-
-
-def _cycle(cycle: Cycle) -> CycleRow:
-    return CycleRow(cycle.key, cycle.name, cycle.start, cycle.end, cycle.state, cycle.check_in)
-
-
-def _objective(objective: Objective) -> ObjectiveRow:
-    return ObjectiveRow(
-        objective_key=objective.key,
-        cycle_key=objective.cycle,
-        title=objective.title,
-        team_key=objective.team,
-        owner_key=objective.owner,
-        parent_objective_key=objective.parent,
-        contributes=objective.contributes,
-        commitment=objective.commitment,
-        rollup=objective.rollup,
-        lifecycle=objective.lifecycle,
-        bsc_perspective=objective.perspective,
-        rationale=objective.why or None,
-        closing_note=objective.closing_note,
-    )
-
-
-def _key_result(objective: Objective, kr: KeyResult) -> KeyResultRow:
-    dimension, value = segment_names(kr.segment)
-    band, baseline = kr.band, kr.baseline
-    latest = max(kr.revisions, key=lambda revision: revision.on, default=None)
-    return KeyResultRow(
-        key_result_key=kr.key,
-        objective_key=objective.key,
-        statement=kr.statement,
-        owner_key=kr.owner,
-        kr_type=kr.kr_type,
-        nature=kr.nature,
-        metric_id=kr.metric,
-        segment_dimension=dimension,
-        segment_value=value,
-        period_grain=kr.grain,
-        score_method=kr.score_method,
-        baseline_value=baseline.value if baseline else None,
-        baseline_as_of=baseline.as_of if baseline else None,
-        target_value=kr.target,
-        stretch_value=kr.stretch,
-        commit_value=kr.commit,
-        band_low=band.low if band else None,
-        band_high=band.high if band else None,
-        comparison=kr.comparison,
-        unit=kr.unit,
-        weight=kr.weight,
-        due_date=kr.due,
-        expected_curve=kr.curve.kind,
-        is_leading=kr.is_leading,
-        segment_mode=kr.segment_mode,
-        lifecycle=kr.status,
-        revised_reason=latest.why if latest else None,
-        revised_by=latest.by if latest else None,
     )

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table, TypeDecorator, bindparam, delete, inse
 
 from pipelines.publishing import schema
 from pipelines.publishing.records import DictionaryRows, MetricVersionRow, segment_key
-from pipelines.publishing.values import REPLACEMENT
+from pipelines.publishing.value_columns import REPLACEMENT
 
 Row = dict[str, Any]
 VersionKeys = Mapping[tuple[str, int, str], int]

@@ -19,6 +19,7 @@ _QUANTUM = Decimal(1).scaleb(-PLACES)
 _SCALE = 10.0**PLACES
 _CONTEXT = Context(prec=400, rounding=ROUND_HALF_EVEN)
 _ZERO = Decimal("0.000000")
+_STRETCH = 32_768
 _LARGEST_EXPONENT = 308  # beyond it no double can follow
 
 
@@ -45,8 +46,16 @@ def quantised_array(values: NDArray[np.float64]) -> NDArray[np.float64]:
     finite.
 
     Scaling by 10⁶ and rounding is right wherever the error of reading 15 digits (5·10⁻¹⁵ of the number)
-    cannot reach a tie; the few that are closer are done one by one in decimal.
+    cannot reach a tie; the few that are closer are done one by one in decimal. A stretch at a time, because
+    what is in the processor's cache need not be fetched again for each of a dozen steps.
     """
+    result = np.empty_like(values)
+    for start in range(0, len(values), _STRETCH):
+        result[start : start + _STRETCH] = _quantised_stretch(values[start : start + _STRETCH])
+    return result
+
+
+def _quantised_stretch(values: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = values * _SCALE
         whole = np.rint(scaled)

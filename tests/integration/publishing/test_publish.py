@@ -357,6 +357,17 @@ def test_an_audit_that_names_no_metric_or_raises_refuses_the_publication(
     assert_whole(engine)
 
 
+def test_what_one_check_says_twice_is_one_row(engine: Engine) -> None:
+    passed, first = result(True, "csat"), result(False, "csat")
+    second = replace(
+        first, message="another column too", metric_ids=("revenue",), sample_keys=("revenue 2026-02",)
+    )
+    put(engine, "p1", value(), quality_results=(passed, replace(first, severity="warn"), second))
+    found = rows(engine, "SELECT passed, severity, message, metric_ids, rows_failed FROM check_results")
+    assert found == [(False, "error", "a ratio above 1; another column too", "csat, revenue", 2)]
+    assert_whole(engine)
+
+
 def test_the_latest_result_of_a_check_is_the_current_one(engine: Engine) -> None:
     put(engine, "p1", quality_results=(result(True, "csat"), result(True, check="volume")))
     put(engine, "p2", quality_results=(result(False, "csat", severity="warn"),))

@@ -11,7 +11,8 @@ import definitions
 from definitions import load_catalogue
 from definitions.calendars import period_start
 from definitions.model import Calendar, Catalogue, Frequency, Grain, Holiday
-from pipelines.publishing.dictionary import dates, dictionary_rows, headline_grain
+from pipelines.publishing.calendar_rows import dates
+from pipelines.publishing.dictionary import dictionary_rows, headline_grain
 from pipelines.publishing.records import DictionaryRows
 
 FIRST, LAST = date(2025, 1, 1), date(2026, 12, 31)

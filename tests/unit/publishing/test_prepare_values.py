@@ -14,9 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.publishing import values
+from pipelines.publishing.blocks import uncovered
 from pipelines.publishing.errors import InvalidPublication
 from pipelines.publishing.publication import VALUE_SCHEMA, Coverage
-from pipelines.publishing.values import NO_VALUE, NOT_A_NUMBER, SMALL_SAMPLE, prepare, uncovered
+from pipelines.publishing.value_columns import NO_VALUE, NOT_A_NUMBER, SMALL_SAMPLE
+from pipelines.publishing.values import prepare
 from tests.integration.publishing.kit import frame, publication, value
 
 FEBRUARY = date(2026, 2, 1)
@@ -144,6 +147,54 @@ def test_the_order_of_rows_changes_nothing(cells: dict[Any, int], shuffle: rando
         for row in first.frame.slice(block.start, block.stop - block.start).to_pylist():
             assert (row["metric_id"], row["period_grain"]) == (block.metric, block.grain)
             assert block.first <= row["period_start"] <= block.last
+
+
+@given(st.dictionaries(keys, st.integers(0, 3), min_size=1, max_size=30), st.randoms(use_true_random=False))
+def test_keys_too_large_for_one_number_are_sorted_all_the_same(
+    cells: dict[Any, int], shuffle: random.Random
+) -> None:
+    rows = [
+        value(name, FEBRUARY + timedelta(days=offset), float(number), grain=grain, segment_value=segment,
+              segment_dimension="region" if segment else "")
+        for (name, grain, offset, segment), number in cells.items()
+    ]  # fmt: skip
+    shuffle.shuffle(rows)
+    usual = prepare(publication("p", *rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "_LARGEST_KEY", 1)
+        assert prepare(publication("p", *rows)).frame.equals(usual.frame)
+        with pytest.raises(InvalidPublication, match="1 keys occur twice"):
+            prepare(publication("p", *rows, rows[0]))
+
+
+@given(st.dictionaries(keys, st.integers(0, 3), max_size=40), st.integers(1, 7))
+def test_how_rows_are_chunked_changes_no_fingerprint(cells: dict[Any, int], chunk: int) -> None:
+    rows = [
+        value(name, FEBRUARY + timedelta(days=offset), float(number), grain=grain, segment_value=segment,
+              segment_dimension="region" if segment else "")
+        for (name, grain, offset, segment), number in cells.items()
+    ]  # fmt: skip
+    usual = prepare(publication("p", *rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "_CHUNK", chunk)
+        assert prepare(publication("p", *rows)).blocks == usual.blocks
+
+
+@given(st.dictionaries(keys, st.integers(0, 3), min_size=1, max_size=30), st.data())
+def test_runs_of_rows_are_parts_of_the_frame(cells: dict[Any, int], data: st.DataObject) -> None:
+    rows = [
+        value(name, FEBRUARY + timedelta(days=offset), float(number), grain=grain, segment_value=segment,
+              segment_dimension="region" if segment else "")
+        for (name, grain, offset, segment), number in cells.items()
+    ]  # fmt: skip
+    found = prepare(publication("p", *rows))
+    chosen = data.draw(st.lists(st.sampled_from(found.blocks), min_size=1, unique=True))
+    parts = [found.frame.slice(block.start, block.stop - block.start) for block in chosen]
+    runs = [(block.start, block.stop) for block in chosen]
+    assert found.rows(runs).to_pylist() == pa.concat_tables(parts).to_pylist()
+    keyed = found.rows(runs, range(10, 10 + len(found.versions)))
+    named = [found.versions[key - 10][0] for key in keyed.column("metric_version_key").to_pylist()]
+    assert named == keyed.column("metric_id").to_pylist()
 
 
 def test_every_published_column_counts_in_the_fingerprint() -> None:
