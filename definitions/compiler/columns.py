@@ -23,10 +23,14 @@ Build = Callable[[], Node]
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Which time column places a row, and by how much it is moved later (an offset input sees older rows)."""
+    """Which time column places a row, and by how much it is moved later (an offset input sees older rows).
+
+    ``spread``: the row is placed on every day that leads back to its own, be it several (month ends) or none.
+    """
 
     time: str
     offsets: tuple[Span, ...] = ()
+    spread: bool = False
 
     @property
     def label(self) -> str:

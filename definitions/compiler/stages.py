@@ -66,7 +66,7 @@ class RowStage:
         segments: Iterable[tuple[str, ...]],
     ) -> Leaf:
         """Register one measure; the leaf that reads it from this stage's relations."""
-        role = Role(measure.time, offsets)
+        role = Role(measure.time, offsets, self._spreads(offsets))
         self.roles.setdefault(role, role.label)
         self.rows.segments.update(segments)
         self.metrics.add(name)
@@ -74,6 +74,19 @@ class RowStage:
         if mergeable or isinstance(self.context.layout, Query):
             return add_measure(self.additive, measure, conditions, role, name, self.relation)
         return add_measure(self.exact, measure, conditions, role, name, self.exact_relation)
+
+    def _spreads(self, offsets: tuple[Span, ...]) -> bool:
+        """Whether days have to be shifted one by one: by months, in a query by periods that are not whole multiples.
+
+        Whole periods are moved as they are, so that a month ago is last month whatever their lengths.
+        """
+        layout = self.context.layout
+        months = sum(span.count * _MONTHS.get(span.unit, 0) for span in offsets)
+        if not isinstance(layout, Query) or not months or layout.clock is not None:
+            return False
+        return any(
+            key.part is not None or months % _MONTHS.get(Grain(key.grain), months + 1) for key in layout.times
+        )
 
     # ── SQL ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -117,7 +130,13 @@ class RowStage:
         if len(self.roles) > 1:
             labels = nodes.values([nodes.text(label) for label in self.roles.values()], "dated", ["role"])
             joins.append(nodes.join(labels, None, "CROSS"))
-        where = nodes.all_of([rows.condition(), self._bounds()])
+        conditions = [rows.condition(), self._bounds()]
+        longest = max(len(role.offsets) for role in self.roles)
+        if any(role.spread for role in self.roles):
+            after = [nodes.number(days) for days in range(3 * longest + 1)]
+            joins.append(nodes.join(nodes.values(after, "clamped", ["days_after"]), None, "CROSS"))
+            conditions.append(self._placed(self._leads_back))
+        where = nodes.all_of(conditions)
         return nodes.select(columns, table, joins=joins, where=where)
 
     @property
@@ -141,7 +160,16 @@ class RowStage:
         node = local_day(nodes.column(role.time, self.source.name), column.type, self.context.calendar)
         for span in role.offsets:
             node = add_span(node, span)
-        return node
+        return nodes.AddDays(this=node, days=_days_after()) if role.spread else node
+
+    def _leads_back(self, role: Role) -> Node:
+        """Whether the day that a row is placed on leads back to the row's own; other rows are placed once."""
+        if not role.spread:
+            return nodes.equals(_days_after(), nodes.number(0))
+        back = self._day(role)
+        for span in reversed(role.offsets):
+            back = add_span(back, span, -1)
+        return nodes.equals(back, self._day(Role(role.time)))
 
     def _moment(self, role: Role) -> Node:
         column = self.source.columns[role.time]
@@ -230,3 +258,10 @@ class RowStage:
 
 def _naive(instant: datetime) -> str:
     return instant.replace(tzinfo=None).isoformat(sep=" ")
+
+
+_MONTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
+
+
+def _days_after() -> Node:
+    return nodes.column("days_after", "clamped")

@@ -330,6 +330,20 @@ SHIFTED = [
         "SELECT DATE_TRUNC('month', ordered_on) + INTERVAL 1 MONTH, COUNT(*) FROM world.orders GROUP BY 1",
     ),
     case(
+        "an offset by months of years: every day reads the day that far back",
+        "last_month",
+        "metric_time.year",
+        f"SELECT DATE '2024-01-01', COUNT(*) FROM {SPINE} JOIN world.orders "
+        "ON ordered_on = CAST(d - INTERVAL 1 MONTH AS DATE)",
+    ),
+    case(
+        "an offset by months of weeks",
+        "last_month",
+        "metric_time.week",
+        f"SELECT DATE_TRUNC('week', d), COUNT(*) FROM {SPINE} JOIN world.orders "
+        "ON ordered_on = CAST(d - INTERVAL 1 MONTH AS DATE) GROUP BY 1",
+    ),
+    case(
         "the start of the period",
         "since_month_start",
         "metric_time",
