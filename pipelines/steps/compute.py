@@ -16,6 +16,7 @@ from definitions.compiler.states import FRAME, apply_states
 from pipelines.installation import Installation
 from pipelines.steps.changed_definitions import former_values, weigh_definitions, with_former
 from pipelines.steps.recompute import computed, recompute
+from pipelines.steps.sourceless import NO_SOURCE, no_source_rows, sourceless
 from pipelines.warehouse import Warehouse
 
 VALUES = "vitals.kpi_values"
@@ -64,7 +65,11 @@ def compute(
     last_day = max(local_day(calendar, now) for calendar in catalogue.calendars.values())
     compiler = Compiler(catalogue)
     held = weigh_definitions(installation, warehouse, compiler)
-    chosen = [name for name in names if name not in held]
+    absent = {
+        name: tables for name, tables in sourceless(catalogue, installation.models).items() if name in names
+    }
+    held = {name: why for name, why in held.items() if name not in absent}
+    chosen = [name for name in names if name not in held and name not in absent]
     told = recompute(warehouse, compiler, chosen, through=last_day, full=full, log=log)
     values = computed(warehouse, chosen)
     frame = apply_states(values, catalogue, as_of=now, end=last_day, metrics=chosen).cast(FRAME)
@@ -76,13 +81,15 @@ def compute(
                 pc.greater_equal(frame["period_end"], pa.scalar(window[0], pa.date32())),
             )
         )
-    _replace(warehouse, frame, chosen, window or (date.min, date.max))
+    frame = pa.concat_tables([frame, no_source_rows(catalogue, absent, last_day, installation.hashes)])
+    _replace(warehouse, frame, [*chosen, *absent], window or (date.min, date.max))
     for name in names:
         rows = frame.filter(pc.equal(frame["metric"], name))
         if name in held:
             log(f"{name} is held back: {held[name]}")
             rows = warehouse.query(f"SELECT * FROM {VALUES} WHERE metric = ? ORDER BY ALL", [name])
-        yield _told(name, rows, installation.hashes[name], told.get(name, HELD_BACK))
+        else_told = f"{NO_SOURCE}: {', '.join(absent[name])}" if name in absent else HELD_BACK
+        yield _told(name, rows, installation.hashes[name], told.get(name, else_told))
 
 
 def _replace(warehouse: Warehouse, frame: pa.Table, names: Sequence[str], window: tuple[date, date]) -> None:
