@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import sqlglot
 from sqlglot import exp
@@ -30,17 +30,18 @@ from definitions.compiler.query import Statement
 from definitions.compiler.query import query as compile_query
 from definitions.errors import Problem, QueryError, nearest
 from definitions.model import Calendar, Catalogue
-from pipelines.installation import Installation
 from pipelines.warehouse import Warehouse, open_warehouse
 from pipelines.workspace import Workspace
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an installation brings all connectors with it
     import pyarrow as pa
+
+    from pipelines.installation import Installation
 
 Bound = str | int | float | Decimal | bool | date | datetime | None
 """A value for a parameter of a condition."""
 
-Asked = Workspace | Installation
+Asked: TypeAlias = "Workspace | Installation"
 
 
 def query(
@@ -122,9 +123,9 @@ def compiled(
 
 def catalogue_of(installation: Asked) -> Catalogue:
     """The dictionary of an installation; of a workspace it is loaded without its sources."""
-    if isinstance(installation, Installation):
-        return installation.catalogue
-    return load_catalogue(installation.catalogue)
+    if isinstance(installation, Workspace):
+        return load_catalogue(installation.catalogue)
+    return installation.catalogue
 
 
 @contextmanager
@@ -134,7 +135,7 @@ def reading_warehouse(installation: Asked) -> Iterator[Warehouse]:
     Raises:
         WarehouseError: there is none yet, or a run holds it; says so at once instead of waiting for the run.
     """
-    workspace = installation.workspace if isinstance(installation, Installation) else installation
+    workspace = installation if isinstance(installation, Workspace) else installation.workspace
     with open_warehouse(workspace.warehouse_url, read_only=True) as warehouse:
         yield warehouse
 

@@ -20,10 +20,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import definitions
-import pipelines.staging
-
 Clock = Callable[[], datetime]
+PROJECT = Path(__file__).parents[1]
+"""Where the rooms are; by path, because importing them for it takes seconds."""
 
 
 class WorkspaceError(ValueError):
@@ -72,10 +71,10 @@ class Workspace:
         home = Path(env.get("VITALS_HOME") or ".vitals").absolute()
         return cls(
             home=home,
-            catalogue=Path(env.get("VITALS_CATALOGUE") or Path(definitions.__file__).parent / "catalogue"),
+            catalogue=Path(env.get("VITALS_CATALOGUE") or PROJECT / "definitions" / "catalogue"),
             sources=Path(env.get("VITALS_SOURCES") or home / "sources"),
             staging=(
-                Path(pipelines.staging.__file__).parent / "models",
+                PROJECT / "pipelines" / "staging" / "models",
                 *(Path(folder) for folder in env.get("VITALS_STAGING", "").split(os.pathsep) if folder),
             ),
             warehouse_url=env.get("VITALS_WAREHOUSE_URL") or f"duckdb:///{home / 'warehouse.duckdb'}",

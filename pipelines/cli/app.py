@@ -7,8 +7,6 @@ import sys
 import typer
 from rich.markup import escape
 
-from connectors.errors import ConnectorError
-from definitions.errors import DefinitionsError
 from pipelines.cli import (
     alerts,
     asof,
@@ -28,10 +26,6 @@ from pipelines.cli import (
     sources,
 )
 from pipelines.cli.output import Exit, errors
-from pipelines.publishing.errors import PublishingError
-from pipelines.staging import StagingError
-from pipelines.warehouse import WarehouseError
-from pipelines.workspace import WorkspaceError
 
 app = typer.Typer(
     name="vitals",
@@ -62,9 +56,24 @@ def main() -> None:
     """Run the command line; expected failures end in a message and an exit code, never in a trace."""
     try:
         app()
-    except (DefinitionsError, StagingError, WorkspaceError, WarehouseError, PublishingError) as error:
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
         errors.print(f"[bold red]✗[/bold red] {escape(str(error))}", markup=True, soft_wrap=True)
-        sys.exit(Exit.CONFIGURATION)
-    except ConnectorError as error:
-        errors.print(f"[bold red]✗[/bold red] {escape(str(error))}", soft_wrap=True)
-        sys.exit(Exit.SOURCE)
+        sys.exit(code)
+
+
+def _exit_code(error: Exception) -> Exit | None:
+    """The code of an expected failure. Its classes are imported only now: help must not wait for databases."""
+    from connectors.errors import ConnectorError
+    from definitions.errors import DefinitionsError
+    from pipelines.publishing.errors import PublishingError
+    from pipelines.staging import StagingError
+    from pipelines.warehouse import WarehouseError
+    from pipelines.workspace import WorkspaceError
+
+    if isinstance(error, ConnectorError):
+        return Exit.SOURCE
+    configuration = (DefinitionsError, StagingError, WorkspaceError, WarehouseError, PublishingError)
+    return Exit.CONFIGURATION if isinstance(error, configuration) else None

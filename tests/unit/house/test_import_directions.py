@@ -45,3 +45,11 @@ def test_great_expectations_is_imported_inside_functions_of_quality_only() -> No
 
 def _is_for_type_checkers(block: ast.AST) -> bool:
     return isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+
+
+def test_the_command_line_waits_for_nothing_to_say_what_it_can() -> None:
+    """Help comes at once: what commands need, they import when they run."""
+    heavy = ("duckdb", "pyarrow", "sqlalchemy", "pandas", "sqlglot", "dagster", "pydantic", "requests")
+    code = f"import pipelines.cli.app, sys; print(*sorted(set({heavy!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
