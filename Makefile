@@ -18,7 +18,7 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 export GX_ANALYTICS_ENABLED := false
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo next-day dev real test lint types docs clean bench
+.PHONY: help setup demo next-day dev real test lint types docs lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -64,6 +64,10 @@ lint: $(STAMP) ## style and formatting
 
 types: $(STAMP) ## static types
 	@$(BIN)/mypy
+
+docs: $(STAMP) ## build the documentation into .vitals/docs
+	@$(BIN)/mkdocs build --quiet --strict
+	echo "▸ .vitals/docs/index.html"
 
 lock: ## resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 -o requirements.lock
