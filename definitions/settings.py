@@ -265,6 +265,9 @@ class AlertSettings(Section):
     fallback_team: str | None = Field(
         None, description="who hears what nobody owns or nobody received (team key; none: the company's top)"
     )
+    operations_team: str | None = Field(
+        None, description="who hears of failed runs (team key; none: the fallback team)"
+    )
     drain_seconds: float = Field(20, gt=0, description="time one drain of the outbox may take (seconds)")
     send_seconds: float = Field(10, gt=0, description="time one delivery may take (seconds)")
     lease_seconds: float = Field(

@@ -18,6 +18,7 @@ from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     from pipelines.alerts.sources.base import Places
+    from pipelines.last_good import BrokenFile
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class Installation:
         catalogue: the metric dictionary.
         sources: the configured source instances.
         models: the staging models that these sources can feed, in order of building.
+        broken: files that do not load as they are (see `last_good`); empty but in Dagster.
     """
 
     workspace: Workspace
     catalogue: Catalogue
     sources: tuple[SourceInstance, ...]
     models: tuple[Model, ...]
+    broken: tuple[BrokenFile, ...] = ()
 
     @classmethod
     def load(cls, workspace: Workspace) -> Installation:
@@ -45,8 +48,17 @@ class Installation:
             ConnectorError: a source instance is.
             StagingError: a staging model is.
         """
-        catalogue = load_catalogue(workspace.catalogue)
-        sources = load_sources(workspace)
+        return cls.of(workspace, load_catalogue(workspace.catalogue), load_sources(workspace))
+
+    @classmethod
+    def of(
+        cls, workspace: Workspace, catalogue: Catalogue, sources: tuple[SourceInstance, ...]
+    ) -> Installation:
+        """An installation over a dictionary and sources that are loaded already.
+
+        Raises:
+            StagingError: a staging model is broken.
+        """
         sources = tuple(source.with_settings(catalogue.settings.connectors) for source in sources)
         tables = neutral_tables(catalogue)
         shipped = load_models({source.system for source in sources}, workspace.staging)

@@ -6,10 +6,11 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEvent
@@ -26,11 +27,19 @@ telemetry:
   enabled: false
 concurrency:
   pools:
+    # One reader per account, one writer of the warehouse, one publisher, whatever runs.
     default_limit: 1
     granularity: op
+  runs:
+    # Whole runs queue up: two at once would only wait for each other's pools.
+    tag_concurrency_limits:
+      - key: vitals/job
+        limit: 1
 run_monitoring:
   enabled: true
   start_timeout_seconds: 180
+  # A worker that dies (killed, out of memory, machine gone) is noticed, and its run retried.
+  poll_interval_seconds: 60
 run_retries:
   enabled: true
   max_retries: 2
@@ -91,6 +100,7 @@ def run_job(
     *,
     job: str = DAILY,
     assets: list[str] | None = None,
+    config: Mapping[str, Any] | None = None,
     watch: Callable[[StepNews], None] | None = None,
 ) -> RunOutcome:
     """Run `job` (or only the named assets of it) in this process.
@@ -100,6 +110,7 @@ def run_job(
         instance: where the run is recorded.
         job: name of the job.
         assets: asset keys such as `kpi/win_rate`; None runs all.
+        config: run configuration, such as `jobs.restatement(...)`.
         watch: told of each step as it begins and ends.
     """
     definitions = build_definitions(installation)
@@ -126,7 +137,7 @@ def run_job(
         run_id=run_id,
         raise_on_error=False,
         asset_selection=[dg.AssetKey(name.split("/")) for name in assets] if assets else None,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     return RunOutcome(
         run_id=run_id,

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from definitions.model import Catalogue, Missing
@@ -133,6 +132,8 @@ class _ValueRun:
         if self.has_previous:
             counted.append(self._drift())
         metrics = sorted(set(rows) | {metric for one in counted for metric in one.by_metric})
+        import pandas as pd  # slow to import, and only a run needs it
+
         frame = pd.DataFrame({"metric": metrics})
         measured = [one for one in counted if one.raised is None]
         for one in measured:

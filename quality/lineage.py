@@ -201,7 +201,10 @@ def _operands(metric: Metric) -> tuple[Operand, ...]:
     if isinstance(formula, Ratio):
         return (formula.numerator, formula.denominator)
     if isinstance(formula, Derived):
-        return formula.inputs
+        # An input that is not declared is the metric of that name: `revenue / customers`.
+        declared = {given.alias for given in formula.inputs}
+        named = sorted(set(_names(formula.expr.text)) - declared)
+        return (*formula.inputs, *(MetricInput(name, name) for name in named))
     if isinstance(formula, Cumulative):
         return (formula.input,)
     if isinstance(formula, Conversion):

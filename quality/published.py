@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from definitions.model import Catalogue
@@ -93,6 +92,8 @@ def run_published_checks(
                 samples[name] = tuple(
                     dict(zip(KEY, row, strict=True)) for row in rows[: settings.sample_size]
                 )
+        import pandas as pd  # slow to import, and only a run needs it
+
         frame = pd.DataFrame({"asset": [ASSET], **{name: [count] for name, count in found.items()}})
         said = judge.rows(ASSET, frame, list(_RULES), "asset")
         raised = {name: verdict.raised for name, verdict in said.items() if verdict.raised}

@@ -15,11 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from .checks import Check
 
 if TYPE_CHECKING:
+    import pandas as pd
     from great_expectations.core import ExpectationSuiteValidationResult
 
 
@@ -76,6 +75,8 @@ class Judge:
     def numbers(self, asset: str, measured: Sequence[Measured]) -> list[Verdict]:
         """Judge measured numbers of one asset, in the order given."""
         known = [one for one in measured if one.number is not None]
+        import pandas as pd  # slow to import, and only a run needs it
+
         frame = pd.DataFrame({f"c{i}": [one.number] for i, one in enumerate(known)})
         suite = [
             self._expectation(

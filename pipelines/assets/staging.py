@@ -4,14 +4,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
+from pipelines.assets.cadence import company_calendar
 from pipelines.assets.checks import check_result
+from pipelines.assets.columns import column_lineage, staging_columns
 from pipelines.assets.specs import raw_key, staging_specs, table_key
 from pipelines.installation import Installation
-from pipelines.steps.stage import check_staging, land, stage
-from pipelines.warehouse import open_warehouse
+from pipelines.staging.build import neutral_tables
 
 CHECK = "contract"
+
+
+class Staging(dg.Config):
+    """How the typed tables are made."""
+
+    replay: bool = Field(
+        False, description="read every load of the raw store again, as if none had been seen; calls no vendor"
+    )
 
 
 def staging_asset(installation: Installation) -> dg.AssetsDefinition:
@@ -20,7 +30,9 @@ def staging_asset(installation: Installation) -> dg.AssetsDefinition:
     for source in installation.sources:
         for stream in source.streams:
             streams.setdefault(source.typed_table(stream.name), []).append(raw_key(source.name, stream.name))
-    specs = staging_specs(installation.catalogue, installation.models, streams)
+    catalogue = installation.catalogue
+    specs = staging_specs(catalogue, installation.models, streams, company_calendar(catalogue))
+    assets = {**streams, **{".".join(spec.key.path): [spec.key] for spec in specs}}
 
     @dg.multi_asset(
         name="stage",
@@ -38,9 +50,18 @@ def staging_asset(installation: Installation) -> dg.AssetsDefinition:
         description="Loads new raw records as typed rows, rebuilds the neutral tables and checks them.",
     )
     def stage_tables(
-        context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
+        context: dg.AssetExecutionContext, config: Staging, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        from pipelines.steps.replay import replay
+        from pipelines.steps.stage import check_staging, land, stage
+        from pipelines.warehouse import open_warehouse
+
+        made_from = staging_columns(installation.models, _schemas(installation))
         with open_warehouse(installation.workspace.warehouse_url) as warehouse:
+            for source in installation.sources if config.replay else ():
+                names = tuple(stream.name for stream in source.streams)
+                for landed in replay(installation, warehouse, source, names):
+                    context.log.info(f"replayed {landed.summary}")
             for landed in land(installation, warehouse):
                 context.log.info(landed.summary)
             for table in stage(installation, warehouse):
@@ -49,6 +70,7 @@ def staging_asset(installation: Installation) -> dg.AssetsDefinition:
                     metadata={
                         "dagster/row_count": table.rows,
                         "systems": ", ".join(table.systems) or "no source",
+                        "dagster/column_lineage": column_lineage(made_from.get(table.table, {}), assets),
                     },
                 )
             results = check_staging(installation, warehouse)
@@ -59,3 +81,16 @@ def staging_asset(installation: Installation) -> dg.AssetsDefinition:
             )
 
     return stage_tables
+
+
+def _schemas(installation: Installation) -> dict[str, list[str]]:
+    """Columns of everything that a staging model may read."""
+    neutral = {
+        table: list(source.columns) for table, source in neutral_tables(installation.catalogue).items()
+    }
+    typed = {
+        source.typed_table(stream.name): [column.name for column in stream.contract.columns]
+        for source in installation.sources
+        for stream in source.streams
+    }
+    return {**typed, **neutral}

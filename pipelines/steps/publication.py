@@ -32,6 +32,7 @@ from pipelines.alerts.sources import (
 )
 from pipelines.alerts.sources.series import series_of
 from pipelines.installation import Installation
+from pipelines.last_good import check_of_files
 from pipelines.publishing import BlockedMetric, Publication, PublishResult, Staged, publish
 from pipelines.publishing.dictionary import dictionary_rows
 from pipelines.publishing.errors import PublicationRefused
@@ -88,13 +89,18 @@ class Published:
 
 
 def publish_run(
-    installation: Installation, warehouse: Warehouse, *, run_id: str, job: str = DAILY
+    installation: Installation,
+    warehouse: Warehouse,
+    *,
+    run_id: str,
+    job: str = DAILY,
+    reason: str | None = None,
 ) -> Published:
     """Publish what the steps before left in the warehouse.
 
     The decision what may be published is read from the check results themselves, not from the orchestrator, so it
     holds as well when a person publishes by hand. When the gate holds everything, the alerts about what is wrong
-    are raised all the same.
+    are raised all the same. ``reason`` is written to each value that was final and changes.
 
     Raises:
         PublicationRefused: the gate holds the whole publication; readers keep the last one.
@@ -102,12 +108,16 @@ def publish_run(
     """
     catalogue, now = with_targets_in_force(installation, warehouse), installation.workspace.now()
     checks = (*stage.staging_checks(warehouse), *value_checks(warehouse))
+    if checks:  # that every file loads says nothing about data that nobody checked
+        checks = (*checks, check_of_files(installation.broken, now))
     decision = decide(checks, catalogue)
     with reporting(installation) as engine:
         if not decision.publish:
             raise_now(engine, _troubles(installation, warehouse, checks), catalogue, now)
             raise PublicationRefused(run_id, ["the gate"], "; ".join(decision.reasons[:3]))
         publication = _publication(installation, catalogue, warehouse, engine, checks, decision, run_id)
+        if reason:
+            publication = replace(publication, restatement_reason=reason)
         result = publish(
             engine,
             publication,
