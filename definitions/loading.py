@@ -3,7 +3,7 @@
     catalogue = load_catalogue(Path("definitions/catalogue"))
 
 Layout: ``sources/*.yml``, ``metrics/*.yml``, ``targets/*.yml``, ``objectives/*.yml`` (one per cycle),
-``calendars.yml``, ``teams.yml``, ``settings.yml``, ``versions.yml``. Only sources and metrics are required.
+``calendars.yml``, ``teams.yml``, ``settings.yml``. Only sources and metrics are required.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from definitions.yaml_reading import Document, read_yaml
 from definitions.yaml_reading import Path as YamlPath
 
 _FOLDERS = ("metrics", "objectives", "sources", "targets")
-_FILES = ("calendars.yml", "settings.yml", "teams.yml", "versions.yml")
+_FILES = ("calendars.yml", "settings.yml", "teams.yml")
 _MAX_FILES = 5_000
 _COMPARISON = {Direction.INCREASE: "gte", Direction.DECREASE: "lte", Direction.WITHIN: "between"}
 Built = TypeVar("Built")

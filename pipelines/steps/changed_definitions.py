@@ -57,11 +57,6 @@ def definition_checks(warehouse: Warehouse) -> tuple[CheckResult, ...]:
     return handover.take(warehouse, CHECKS, CheckResult)
 
 
-def held_definitions(warehouse: Warehouse) -> frozenset[str]:
-    """Metrics that were refused; of these the published definition stays in force."""
-    return frozenset(metric for result in definition_checks(warehouse) for metric in result.metric_ids)
-
-
 def former_values(warehouse: Warehouse, compiler: Compiler, names: Sequence[str], now: datetime) -> pa.Table:
     """Values of earlier definitions that stay, as a KPI value frame; what was provisional has settled by its day."""
     if not warehouse.exists(FORMER):

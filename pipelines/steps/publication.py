@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from sqlalchemy import Engine
 
 from definitions.approval import Published as PublishedDefinition
+from definitions.approval import refused
+from definitions.compiler import Compiler
 from definitions.model import Catalogue
 from pipelines import handover
 from pipelines.alerts.raising import raise_now, to_publish
@@ -53,7 +55,6 @@ from pipelines.publishing.records import (
 )
 from pipelines.steps import detect, score, stage
 from pipelines.steps.assess import coloured_values, keep_as_good, last_complete_day, value_checks
-from pipelines.steps.changed_definitions import held_definitions
 from pipelines.steps.lint import finding_rows
 from pipelines.steps.people import nudges, said
 from pipelines.steps.reporting import reporting
@@ -174,14 +175,15 @@ def _publication(
     )
     alerts = to_publish(engine, found, catalogue, now, run_id=run_id)
     first, last = _days(values, now.date())
+    known = in_force(engine)
     return Publication(
         publication_id=run_id,
         code_version=importlib.metadata.version("vitals"),
         data_through=last_complete_day(installation),
         dictionary=_as_approved(
             dictionary_rows(catalogue, installation.hashes, first=first, last=last),
-            held_definitions(warehouse),
-            in_force(engine),
+            refused(Compiler(catalogue), known),
+            known,
         ),
         values=values,
         blocked=tuple(

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
+from pipelines.installation import Installation
 from pipelines.publishing import open_reporting
 from pipelines.publishing.history import as_of
 from tests.desk import Desk, ticket
@@ -166,3 +167,14 @@ def test_what_was_provisional_settles_by_its_old_definition(desk: Desk) -> None:
     assert desk.published(day) == [{"value_state": "provisional", "version": 1}]
     desk.run("2026-06-19")
     assert desk.published(day) == [{"value_state": "final", "version": 1}]
+
+
+def test_publishing_alone_puts_no_unapproved_definition_in_force(desk: Desk) -> None:
+    in_force = (
+        "SELECT metric_id, version, definition_hash FROM metric_version WHERE is_current ORDER BY metric_id"
+    )
+    before = desk.published(in_force)
+    desk.change("priority = 'high'", "priority = 'low'")
+    desk.publish(Installation.load(desk.at("2026-06-16")))
+    assert desk.published(in_force) == before
+    assert TOTAL_COST in desk.run("2026-06-17").decision.blocked
