@@ -16,6 +16,7 @@ from pipelines.cli import (
     cycle,
     demo,
     diff,
+    doctor,
     interchange,
     okrs,
     publication,
@@ -40,6 +41,7 @@ check.register(app)
 schema.register(app)
 interchange.register(app)
 demo.register(app)
+doctor.register(app)
 publication.register(app)
 alerts.register(app)
 backtest.register(app)
