@@ -218,6 +218,7 @@ class Desk:
     )
     now: datetime = datetime(2026, 6, 15, 6, tzinfo=UTC)
     runs: int = 0
+    reporting_url: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -228,6 +229,7 @@ class Desk:
             "VITALS_STAGING": str(self.home / "staging"),
             "VITALS_NOW": self.now.isoformat(),
             "DESK_FOLDER": str(self.home / "exports"),
+            **({"VITALS_REPORTING_URL": self.reporting_url} if self.reporting_url else {}),
         }
 
     def at(self, day: str) -> Workspace:

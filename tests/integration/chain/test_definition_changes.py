@@ -178,3 +178,22 @@ def test_publishing_alone_puts_no_unapproved_definition_in_force(desk: Desk) -> 
     desk.publish(Installation.load(desk.at("2026-06-16")))
     assert desk.published(in_force) == before
     assert TOTAL_COST in desk.run("2026-06-17").decision.blocked
+
+
+def test_on_postgresql_the_past_stays_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_url: str
+) -> None:
+    desk = Desk(tmp_path, reporting_url=postgres_url)
+    for name, value in desk.environment.items():
+        monkeypatch.setenv(name, value)
+    desk.run("2026-06-15")
+    approved(desk)
+    desk.run("2026-06-16")
+    engine = open_reporting(postgres_url)
+    found = as_of(engine, desk.now, metrics=[TOTAL_COST], grain="month", segments=False).to_pylist()
+    engine.dispose()
+    for row in found:
+        month = row["period_start"].isoformat()[:7]
+        priority = "low" if month >= "2026-04" else "high"
+        assert row["value"] == pytest.approx(cost(desk, priority, month))
+        assert row["version"] == (2 if month >= "2026-04" else 1)
