@@ -15,6 +15,7 @@ from definitions.yaml_reading import Path as YamlPath
 def unknown_key(
     key: str, valid: Iterable[str], document: Document, at: YamlPath, path: tuple[str | int, ...]
 ) -> Problem:
+    """A key that means nothing where it stands."""
     return Problem(
         "UNKNOWN_KEY",
         f"the key {key!r} is not known here",
@@ -87,6 +88,7 @@ _MESSAGES = {
 
 
 def section_keys(path: tuple[Any, ...]) -> list[str]:
+    """The keys that a section of the settings knows."""
     model: Any = Settings
     for part in path:
         field = model.model_fields.get(str(part))

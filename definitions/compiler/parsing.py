@@ -144,6 +144,7 @@ def name_parts(node: Node) -> tuple[str, ...]:
 
 
 def identifier_of(node: Node) -> str:
+    """An identifier as names are compared: lower case unless it is quoted."""
     name = str(node.this)
     return name if node.args.get("quoted") else name.lower()
 

@@ -81,6 +81,7 @@ def own_times(resolver: Resolver, metrics: Sequence[str]) -> dict[str, ColumnTyp
 
 
 def conjuncts(node: exp.Expr) -> Iterable[exp.Expr]:
+    """The conditions that AND joins, from left to right."""
     while isinstance(node, exp.Paren):
         node = node.this
     if isinstance(node, exp.And):
@@ -91,6 +92,7 @@ def conjuncts(node: exp.Expr) -> Iterable[exp.Expr]:
 
 
 def day_of(value: date | datetime | None) -> date | None:
+    """The day of a bound; None is open."""
     return value.date() if isinstance(value, datetime) else value
 
 

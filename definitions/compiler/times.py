@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from definitions.compiler import nodes
-from definitions.compiler.layout import (
-    Query,
-)
+from definitions.compiler.calendar_sql import period_start_of
+from definitions.compiler.layout import Query
 from definitions.compiler.nodes import Node
 from definitions.model import Calendar, Grain
 
 
 def query_times(layout: Query, calendar: Calendar) -> list[tuple[str, Node]]:
     """(name, value) of a query's time columns, over a stage's ``day`` (and ``moment``)."""
-    from definitions.compiler.calendar_sql import period_start_of
-
     found: list[tuple[str, Node]] = []
     for key in layout.times:
         node: Node

@@ -39,20 +39,24 @@ class Scope(Protocol):
 
 
 def type_name(kind: ColumnType | None) -> str:
+    """A type as messages name it."""
     return str(kind) if kind else "null"
 
 
 def is_number(kind: ColumnType | None) -> bool:
+    """Whether a value can be calculated with; NULL can."""
     return kind is None or kind.is_number
 
 
 def kind_of(kind: ColumnType | None) -> str:
+    """What can be compared with each other: numbers, times, and each other type with itself."""
     if kind is None:
         return "null"
     return "number" if kind.is_number else "time" if kind.is_time else str(kind)
 
 
 def wider(left: ColumnType | None, right: ColumnType | None) -> ColumnType:
+    """The type of a calculation with two numbers."""
     kinds = {left, right}
     if T.DOUBLE in kinds or kinds == {None}:
         return T.DOUBLE
@@ -60,6 +64,7 @@ def wider(left: ColumnType | None, right: ColumnType | None) -> ColumnType:
 
 
 def common_type(items: list[Typed]) -> ColumnType | None:
+    """The type of a choice between values; None where all are NULL."""
     known = [item.type for item in items if item.type is not None]
     if not known:
         return None

@@ -125,6 +125,7 @@ def least(samples: list[Node]) -> Node:
 
 
 def added(terms: list[Node]) -> Node:
+    """The sum of terms."""
     whole = terms[0]
     for term in terms[1:]:
         whole = exp.Add(this=whole, expression=term)
@@ -132,6 +133,7 @@ def added(terms: list[Node]) -> Node:
 
 
 def merged_columns(*values: Value) -> tuple[tuple[str, str], ...]:
+    """The columns of several values, each once."""
     return tuple(dict.fromkeys(column for value in values for column in value.columns))
 
 
