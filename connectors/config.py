@@ -88,6 +88,7 @@ class ColumnConfig(_Model):
     personal: Personal = Personal.KEEP
     format: str = "iso"
     zone: str = ""
+    nulls: tuple[str, ...] = Field((), description="texts that stand for no value")
     scale: int = 4
 
     def column(self) -> Column:

@@ -79,6 +79,7 @@ class Column:
         personal: what happens to the value before it lands.
         format: how instants and dates are written; a strptime pattern (`%d/%m/%Y`) is allowed too.
         zone: IANA zone of instants that are written without an offset. Empty: such a row breaks the contract.
+        nulls: texts that the vendor writes where it means no value (`1970-01-01T00:00:00Z`, `n/a`).
         scale: decimal places kept in a decimal column; more are rounded half away from zero.
         description: what the field means, where its name does not say it.
     """
@@ -93,6 +94,7 @@ class Column:
     personal: Personal = Personal.KEEP
     format: str = Format.ISO
     zone: str = ""
+    nulls: tuple[str, ...] = ()
     scale: int = 4
     description: str = ""
 
@@ -183,6 +185,7 @@ class Contract:
         parts = [
             f"{c.name}:{c.type}:{c.path}:{c.personal}:{c.format}:{c.zone}:{c.scale}" for c in self.columns
         ]
+        parts += [f"{c.name} null {text}" for c in self.columns for text in c.nulls]
         parts += [*self.key, *self.also_lands, *self.open_containers, *self.ignored, str(self.about_people)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from connectors.anchored import walk_anchored
 from connectors.errors import GarbledAnswer
 from connectors.http import HttpClient
 from connectors.jira_search import changes_of, jql
-from connectors.paging import Offset, records_in, walk_anchored
+from connectors.paging import Offset, records_in
 from connectors.stream import EPOCH, Page, Reading, Request
 
 PER_PAGE = 100

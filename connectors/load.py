@@ -10,51 +10,31 @@ Source: connector rules, points 2 to 5.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import orjson
 
-from connectors import __version__
+from connectors.collector import seldom_collecting
 from connectors.deletions import judge, whole_parents
 from connectors.errors import CheckpointExpired, ConnectorError, ProtocolError, SourceCheckFailed
 from connectors.http import HttpClient
 from connectors.known_keys import KnownKeys, changed_parents
 from connectors.landing import Landing
 from connectors.lateness import Lateness, lateness, next_watermark, recent_digests
+from connectors.load_report import Report, Tally, Task, judged
 from connectors.paging import read_listing
-from connectors.plan import Plan, plan_load, window_json
-from connectors.raw_store import LoadWriter, Manifest, RawStore, StreamId
-from connectors.result import Drift, LoadResult, Progress, ProgressHook
-from connectors.runtime import Runtime
-from connectors.secret import Secret
-from connectors.settings import LoadSettings
-from connectors.state import StateStore, StreamState
-from connectors.stream import Checkpoint, DeleteKind, Page, Reader, Reading, Stream, Window
+from connectors.plan import Plan, plan_load
+from connectors.raw_store import LoadWriter
+from connectors.result import Drift, LoadResult, Progress
+from connectors.state import StreamState
+from connectors.stream import Checkpoint, DeleteKind, Page, Reader, Reading, Window
 from connectors.traffic import Traffic
 
 RESTARTS = 2
 CHECKPOINT_SHARE = 20
-
-
-@dataclass(frozen=True)
-class Task:
-    """Everything one load needs."""
-
-    stream: Stream
-    id: StreamId
-    connection: Any
-    store: RawStore
-    states: StateStore
-    config_hash: str
-    api_version: str
-    runtime: Runtime
-    settings: LoadSettings
-    hash_key: Secret | None = None
-    progress: ProgressHook | None = None
 
 
 def run_load(task: Task) -> LoadResult:
@@ -70,7 +50,8 @@ def run_load(task: Task) -> LoadResult:
     for attempt in range(RESTARTS + 1):
         load = _Load(task, state or StreamState(), notes)
         try:
-            return load.run()
+            with seldom_collecting():
+                return load.run()
         except CheckpointExpired as error:
             load.writer.discard()
             if attempt == RESTARTS:
@@ -97,28 +78,6 @@ def _remembered(task: Task) -> StreamState | None:
     return StreamState.from_json(newest.content["state"], newest.load_id)
 
 
-@dataclass
-class _Tally:
-    """What a load has been told besides records; a checkpoint keeps it."""
-
-    pages: list[list[Any]] = field(default_factory=list)
-    gone: list[str] = field(default_factory=list)
-    children: dict[str, int | None] = field(default_factory=dict)
-    capped: list[str] = field(default_factory=list)
-    total: int | None = None
-    carry: Checkpoint | None = None
-
-    def note(self, page: Page, rows: int) -> None:
-        self.pages.append([hashlib.sha256(page.body).hexdigest()[:32], rows])
-        self.gone += [gone.key for gone in page.gone]
-        self.children.update(page.children)
-        self.capped += page.capped
-        if page.total is not None:
-            self.total = page.total if self.total is None else min(self.total, page.total)
-        if page.carry is not None:
-            self.carry = page.carry
-
-
 class _Load:
     """One attempt at a load."""
 
@@ -130,7 +89,7 @@ class _Load:
         self.failed_checks: list[str] = []
         self.began = _traffic(task.connection)
         self.landing = self._new_landing()
-        self.tally = _Tally(carry=orjson.loads(state.checkpoint) if state.checkpoint else None)
+        self.tally = Tally(carry=orjson.loads(state.checkpoint) if state.checkpoint else None)
         self.plan, self.writer, self._resume = self._begin()
         self.deletes_read = False
         self._checkpoint: dict[str, Any] | None = None
@@ -144,7 +103,7 @@ class _Load:
                 self.task.states.put(
                     self.task.id, self.task.config_hash, self._next_state(self.state.watermark)
                 )
-            return self._result(None, self.state.watermark, Drift(), Lateness())
+            return self._report(Drift(), Lateness()).result(None, self.state.watermark)
         if self._resume is None or not self._resume["main_done"]:
             self._read_main(parents)
         self._read_deletions()
@@ -160,7 +119,7 @@ class _Load:
             young = now - plan.started_at < timedelta(hours=task.settings.resume_hours)
             if plan.config_hash == task.config_hash and young:
                 writer = task.store.resume(task.id, unfinished)
-                self.tally = _Tally(**unfinished.checkpoint["tally"])
+                self.tally = Tally(**unfinished.checkpoint["tally"])
                 self.landing.restore(unfinished.checkpoint["landing"])
                 return plan, writer, unfinished.checkpoint
         parent = replace(task.id, stream=self.stream.parent) if self.stream.parent else None
@@ -365,46 +324,18 @@ class _Load:
         late = lateness(self.stream, self.plan, self.state, self.landing.recent)
         watermark = next_watermark(self.stream, self.plan, self.state, seen.last_cursor, task.settings)
         drift = Drift(tuple(sorted(seen.unknown)), self.landing.missing)
-        self._judge(drift, late)
+        warnings, failed_checks = judged(self.stream, task.settings, seen, drift, late)
+        self.warnings += warnings
+        self.failed_checks += failed_checks
         state = self._next_state(watermark)
         manifest = None
         if self.writer.rows:
-            manifest = self.writer.commit(self._manifest(drift, late, state))
+            manifest = self.writer.commit(self._report(drift, late).manifest(state))
             state = replace(state, load_id=manifest.load_id)
         else:
             self.writer.discard()
         task.states.put(task.id, task.config_hash, state)
-        return self._result(manifest, watermark, drift, late)
-
-    def _manifest(self, drift: Drift, late: Lateness, state: StreamState) -> dict[str, Any]:
-        seen, task = self.landing.seen, self.task
-        return {
-            "mode": self.plan.mode,
-            "config_hash": task.config_hash,
-            "contract": self.stream.contract.fingerprint,
-            "api_version": task.api_version,
-            "code_version": __version__,
-            "started_at": self.plan.started_at.isoformat(),
-            "finished_at": task.runtime.clock().isoformat(),
-            "window": window_json(self.plan.window),
-            "parents": [self.plan.parents_after, self.plan.parents_upto],
-            "cursor_before": self.state.watermark,
-            "cursor_after": state.watermark,
-            "first_cursor": seen.first_cursor,
-            "last_cursor": seen.last_cursor,
-            "deleted": seen.deleted,
-            "refused": seen.refused,
-            "future": seen.future,
-            "late_rows": late.rows,
-            "lateness_seconds": late.seconds,
-            "pages": self.tally.pages,
-            "requests": dict(sorted(self._traffic().fingerprints.items())),
-            "drift": {"unknown": list(drift.unknown), "missing": list(drift.missing)},
-            "incomplete_parents": self.tally.capped,
-            "warnings": self.warnings,
-            "failed_checks": self.failed_checks,
-            "state": state.as_json(),
-        }
+        return self._report(drift, late).result(manifest, watermark)
 
     def _next_state(self, watermark: str) -> StreamState:
         plan, settings = self.plan, self.task.settings
@@ -421,63 +352,21 @@ class _Load:
             updated_at=self.task.runtime.clock(),
         )
 
-    def _judge(self, drift: Drift, late: Lateness) -> None:
-        """Say what is worth a look, and what should stop a publication."""
-        seen, overlap = self.landing.seen, self.stream.overlap.total_seconds()
-        if overlap and late.seconds > self.task.settings.lateness_share * overlap:
-            self.warnings.append(
-                f"rows arrive up to {late.seconds:.0f} s late and the overlap is {overlap:.0f} s: raise overlap"
-            )
-        if drift.unknown:
-            self.warnings.append(f"undeclared fields: {', '.join(drift.unknown[:10])}")
-        for name in drift.missing:
-            path = self.stream.contract[name].path
-            self.failed_checks.append(f"column {name}: no record has the field {path} any more")
-        if seen.future:
-            self.warnings.append(f"{seen.future} rows carry a stamp from the future")
-        if seen.without_cursor and self.stream.cursor:
-            self.warnings.append(f"{seen.without_cursor} rows carry no readable {self.stream.cursor.field}")
-        if seen.refused:
-            self.warnings.append(f"{seen.refused} records that cannot be read were quarantined")
-
     def _traffic(self) -> Traffic:
         """What the client did for this load."""
         return _traffic(self.task.connection).since(self.began)
 
-    def _result(self, manifest: Manifest | None, watermark: str, drift: Drift, late: Lateness) -> LoadResult:
-        task, plan, seen, traffic = self.task, self.plan, self.landing.seen, self._traffic()
-        return LoadResult(
-            system=task.id.system,
-            account=task.id.account,
-            stream=task.id.stream,
-            mode=plan.mode,
-            started_at=plan.started_at,
-            finished_at=task.runtime.clock(),
-            window_start=plan.window.start,
-            window_end=plan.window.end,
-            load_id=manifest.load_id if manifest else "",
-            manifest_path=manifest.path if manifest else None,
-            resumed=self._resume is not None,
-            rows=seen.rows,
-            deleted=seen.deleted,
-            quarantined=seen.refused,
-            pages=len(self.tally.pages),
-            requests=traffic.requests,
-            retries=traffic.retries,
-            waits=traffic.waits,
-            waited_seconds=traffic.waited_seconds,
-            bytes=traffic.bytes,
-            watermark_before=self.state.watermark,
-            watermark_after=watermark,
-            late_rows=late.rows,
-            lateness_seconds=late.seconds,
-            overlap_seconds=self.stream.overlap.total_seconds(),
-            future_rows=seen.future,
+    def _report(self, drift: Drift, late: Lateness) -> Report:
+        return Report(
+            task=self.task,
+            plan=self.plan,
+            before=self.state,
+            seen=self.landing.seen,
+            tally=self.tally,
             drift=drift,
-            vanished=seen.buried,
-            incomplete_parents=tuple(self.tally.capped),
-            quota=dict(traffic.quota),
-            clock_skew_seconds=traffic.clock_skew_seconds,
+            late=late,
+            traffic=self._traffic(),
+            resumed=self._resume is not None,
             warnings=tuple(self.warnings),
             failed_checks=tuple(self.failed_checks),
         )

@@ -21,7 +21,8 @@ from typing import Any
 
 from connectors.config import SourceConfig, config_hash
 from connectors.errors import ConnectorError
-from connectors.load import Task, run_load
+from connectors.load import run_load
+from connectors.load_report import Task
 from connectors.rate import RateBudgets
 from connectors.raw_store import RawStore, StreamId
 from connectors.registry import configured, connect, streams_of, system_of

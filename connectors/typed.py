@@ -50,7 +50,7 @@ NEWEST_BY = ("_cursor", "_load_id", "_sequence")
 """Names of the columns whose greatest values tell the newest version of a row."""
 
 MEMORY = "256MB"
-BATCH_ROWS = 50_000
+BATCH_ROWS = 25_000
 GROUP_LOADS = 200
 GROUP_ROWS = 200_000
 

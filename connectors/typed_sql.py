@@ -71,7 +71,7 @@ def fast_sql(contract: Contract, files: Sequence[str], unknown: Sequence[str]) -
         _add(tree, parse_path(path), as_json=True)
     if _ambiguous(tree):
         return None
-    leaves = ", ".join(f"{_leaf(tree, c.segments, c.type)} AS r{i}" for i, c in enumerate(columns))
+    leaves = ", ".join(f"{_value(tree, c)} AS r{i}" for i, c in enumerate(columns))
     extras = ", ".join(f"{quoted(path)}, {_leaf(tree, parse_path(path), ColumnType.JSON)}" for path in extra)
     extra_sql = f"nullif(json_merge_patch('{{}}', json_object({extras})), '{{}}')" if extra else "NULL"
     types = {**LINE, "data": tree.sql()}
@@ -111,6 +111,14 @@ def _ambiguous(node: _Node) -> bool:
     """Are there names that the engine would take for the same, or a leaf that is a container as well?"""
     lowered = {name.lower() for name in node.fields}
     return len(lowered) < len(node.fields) or any(_ambiguous(child) for child in node.fields.values())
+
+
+def _value(tree: _Node, column: Column) -> str:
+    """The expression of a column's value as it came; null where the vendor's word for that stands."""
+    leaf = _leaf(tree, column.segments, column.type)
+    if not column.nulls or column.type is ColumnType.JSON:
+        return leaf
+    return f"CASE WHEN {leaf} IN ({_list(column.nulls)}) THEN NULL ELSE {leaf} END"
 
 
 def _leaf(tree: _Node, segments: PathSegments, kind: ColumnType) -> str:

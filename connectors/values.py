@@ -71,6 +71,8 @@ def read(column: Column, value: Any) -> Any:
     """
     if value is None or (value == "" and column.type is not ColumnType.STRING):
         return None
+    if column.nulls and not isinstance(value, dict | list) and str(value) in column.nulls:
+        return None
     return READERS[column.type](column, value)
 
 

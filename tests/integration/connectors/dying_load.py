@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import connectors.intercom
-import connectors.jira  # noqa: F401  (what is imported here is there when a child is forked)
+import connectors.jira
+import connectors.salesforce  # noqa: F401  (what is imported here is there when a child is forked)
 from connectors.config import source_from
 from connectors.raw_store import RawStore
 from connectors.runtime import Runtime

@@ -8,8 +8,10 @@ warehouse must hold what the vendor holds.
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -39,20 +41,46 @@ def fast_folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
+@dataclass(frozen=True)
+class Case:
+    """What is loaded and killed.
+
+    streams: loaded in this order. keys: what the first of them has to hold. again: the load that dies is the second
+    one, after edits and deletions.
+    """
+
+    vendor: str
+    streams: tuple[str, ...]
+    options: Mapping[str, str]
+    shelf: str
+    belongs: Callable[[Any], bool] = bool
+    again: bool = False
+
+
+def _of_the_web(issue: Any) -> bool:
+    return str(issue["key"]).startswith("WEB-")
+
+
+CASES = {
+    "pages and children": Case("jira", ("issues", "changelog"), {"projects": "WEB"}, "issue", _of_the_web),
+    "edits and deletions": Case("jira", ("issues",), {"projects": "WEB"}, "issue", _of_the_web, again=True),
+    "a bulk job": Case("salesforce", ("users",), {"bulk_threshold": "5"}, "User"),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_load_that_dies_at_any_step_is_finished_by_the_next_one(
-    fast_folder: Path, monkeypatch: pytest.MonkeyPatch, children: Any
+    case: Case, fast_folder: Path, monkeypatch: pytest.MonkeyPatch, children: Any
 ) -> None:
-    vendor, streams = VENDORS["jira"], ["issues", "changelog"]
+    vendor = VENDORS[case.vendor]
     with VendorBench(vendor.fake, fast_folder, monkeypatch, vendor.source) as bench:
-        bench.fake.traps = Traps(page_cap=30)
+        bench.fake.traps = Traps(page_cap=60)
         environment = {"VENDOR_URL": bench.servers.url("vendor"), **dict(vendor.source(bench.fake)[1])}
         bench.config |= {
-            "streams": streams,
+            "streams": list(case.streams),
             "rate": {"requests": 1000, "seconds": 1},
-            "options": {"projects": "WEB"},
+            "options": dict(case.options),
         }
-        issues = bench.fake.snapshot("issue")
-        keys = sorted(key for key, issue in issues.items() if issue["key"].startswith("WEB-"))
 
         def run(root: Path, die_before: int) -> int:
             arguments = (bench.config, environment, str(root), bench.clock().isoformat(), die_before)
@@ -61,15 +89,28 @@ def test_a_load_that_dies_at_any_step_is_finished_by_the_next_one(
             child.join(60)
             return int(child.exitcode)
 
+        def alive() -> list[str]:
+            return sorted(key for key, one in bench.fake.snapshot(case.shelf).items() if case.belongs(one))
+
         def nothing_is_there_twice() -> None:
-            for stream in streams:
+            for stream in case.streams:
                 lines = [(row["_load_id"], row["_key"]) for row in bench.lines(stream)]
                 assert len(lines) == len(set(lines))
 
-        step = 0
+        before = fast_folder / "before"
+        if case.again:
+            assert run(before, 0) == SURVIVED
+            bench.clock.advance(hours=26)
+            for key in alive()[:3]:
+                bench.fake.delete(case.shelf, key)
+            for key in alive()[:5]:
+                bench.fake.touch(case.shelf, key)
+        keys, step = alive(), 0
         while True:
             step += 1
             root = bench.root = fast_folder / f"step-{step}"
+            if case.again:
+                shutil.copytree(before, root)
             died = run(root, step)
             if died == SURVIVED:
                 break
@@ -77,10 +118,12 @@ def test_a_load_that_dies_at_any_step_is_finished_by_the_next_one(
             nothing_is_there_twice()
             assert run(root, 0) == SURVIVED
             nothing_is_there_twice()
-            assert sorted(bench.rows("issues")) == keys
-            assert {row["issue_id"] for row in bench.rows("changelog").values()} <= set(keys)
-            for stream in streams:
-                folder = bench.store.folder(StreamId("jira", "acme", stream))
+            assert sorted(bench.rows(case.streams[0])) == keys
+            if "changelog" in case.streams:
+                assert {row["issue_id"] for row in bench.rows("changelog").values()} <= set(keys)
+            for stream in case.streams:
+                folder = bench.store.folder(StreamId(case.vendor, "acme", stream))
                 assert not list(folder.rglob("*.tmp")), "an orphan was left behind"
                 assert all((load / "manifest.json").exists() for load in folder.glob("load_date=*/load_id=*"))
-        assert step > 20, "the hook did not see the steps"
+            shutil.rmtree(root)
+        assert step > 15, "the hook did not see the steps"

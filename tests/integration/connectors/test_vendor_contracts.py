@@ -27,6 +27,8 @@ def test_requests_and_answers_keep_the_vendors_contract(
             result = bench.load_all(streams=light)
             assert result.ok, result.failures
             bench.clock.advance(days=2)
+        for stream in vendor.heavy:
+            assert bench.load(stream).rows > 0
         if name == "salesforce":
             bench.load("opportunities", options={"bulk_threshold": "10"})
             bench.reset("opportunities")

@@ -159,6 +159,25 @@ def test_a_row_that_breaks_its_contract_is_quarantined_with_the_reason(
     assert reason in refused["reason"]
 
 
+def test_a_vendors_word_for_nothing_is_null(tmp_path: Path) -> None:
+    """RT writes 1970 into stamps that are not set; a sheet says n/a."""
+    unset = [
+        Column("started_at", ColumnType.TIMESTAMP, "fields.started", nulls=("1970-01-01T00:00:00Z",)),
+        Column("score", ColumnType.DOUBLE, "fields.score", nulls=("n/a", "-1")),
+    ]
+    contract = CONTRACT.with_columns(unset)
+    records = [
+        record(started="1970-01-01T00:00:00Z", score="n/a"),
+        {**record(started="2026-01-01T00:00:00Z", score=-1), "id": "8"},
+        # One that the engine is not sure of is read by the rules, with the same result.
+        {**record(started="1970-01-01T00:00:00Z", score=-1, points=3.0), "id": "9"},
+    ]
+    batches = typed(land(tmp_path, records, contract), contract)
+    found = {row["_key"]: (row["started_at"], row["score"]) for row in rows_of(batches)}
+    assert found == {"7": (None, None), "8": (datetime.fromisoformat("2026-01-01"), None), "9": (None, None)}
+    assert all(batch.quarantine.num_rows == 0 for batch in batches)
+
+
 def test_an_undeclared_field_is_in_extra(tmp_path: Path) -> None:
     manifest = land(tmp_path, [record(customfield_9={"a": 1}), {**record(), "id": "8", "a.b": 2}])
     assert manifest.unknown == ('"a.b"', "fields.customfield_9")

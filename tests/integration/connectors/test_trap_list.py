@@ -1,0 +1,199 @@
+"""The traps of the list that belong to one vendor or to one kind of answer; the others are in test_vendor_traps."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from connectors.answer import Answer
+from connectors.errors import ConnectorError, PermissionMissing, ProtocolError, RateLimited
+from connectors.paging import Token
+from connectors.raw_store import StreamId
+from connectors.sandbox.traps import Edit, Fault, Kind, SchemaEdit, Traps
+from tests.integration.connectors.vendor_bench import VendorBench
+from tests.integration.connectors.vendors import VENDORS
+
+Opened = Callable[[str], VendorBench]
+NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
+    with contextlib.ExitStack() as stack:
+
+        def open_bench(name: str) -> VendorBench:
+            vendor = VENDORS[name]
+            return stack.enter_context(VendorBench(vendor.fake, tmp_path / name, monkeypatch, vendor.source))
+
+        yield open_bench
+
+
+def test_a_search_beyond_its_cap_is_walked_to_the_end(opened: Opened) -> None:
+    """Ten thousand rows of one identical change time made others loop for ever; here the cap is lower."""
+    bench = opened("hubspot")
+    bench.load("deals")
+    touched = sorted(bench.fake.snapshot("deals"))[:60]
+    bench.fake.traps = Traps(tie=timedelta(hours=2), result_cap=20, page_cap=8)
+    for key in touched:
+        bench.fake.touch("deals", key)
+    asked = bench.fake.requests
+    bench.poll("deals", hours=0.5)
+    cursors = {row["_cursor"] for key, row in bench.rows("deals").items() if key in touched}
+    assert len(cursors) == 1, "they are ties"
+    assert min(cursors) >= "2026-06-15"
+    assert bench.fake.requests - asked < 40
+
+
+def test_a_change_of_associations_alone_is_seen(opened: Opened) -> None:
+    bench = opened("hubspot")
+    bench.load("deals")
+    bench.load("deal_companies")
+    deal = sorted(bench.fake.snapshot("deals"))[0]
+    company = sorted(bench.fake.snapshot("companies"))[-1]
+    bench.fake.associate("deals", deal, "companies", [company])
+    bench.poll("deals", hours=25)
+    bench.load("deal_companies")
+    linked = {row["company_id"] for row in bench.rows("deal_companies").values() if row["deal_id"] == deal}
+    assert linked == {company}
+
+
+def test_a_merged_contact_is_gone_and_nothing_else(opened: Opened) -> None:
+    bench = opened("intercom")
+    bench.load("contacts")
+    merged, kept = sorted(bench.fake.snapshot("contact"))[:2]
+    bench.fake.delete("contact", merged)  # it answers 404 and no search finds it
+    bench.fake.touch("contact", kept)
+    result = bench.poll("contacts", hours=26)
+    assert result.vanished == 1
+    assert merged not in bench.rows("contacts")
+    assert sorted(bench.rows("contacts")) == sorted(bench.fake.snapshot("contact"))
+
+
+def test_an_amount_keeps_its_currency(opened: Opened) -> None:
+    bench = opened("salesforce")
+    bench.load("opportunities")
+    rows = bench.rows("opportunities")
+    assert {row["currency"] for row in rows.values()} <= {"USD", "EUR"} != set()
+    key = sorted(rows)[0]
+    record = bench.fake.snapshot("Opportunity")[key]
+    bench.fake.put("Opportunity", {**record, "CurrencyIsoCode": "EUR"})
+    bench.poll("opportunities")
+    row = bench.rows("opportunities")[key]
+    assert (row["currency"], row["amount"]) == ("EUR", rows[key]["amount"])
+
+
+def test_a_403_that_is_a_rate_limit_is_waited_for_and_another_is_not(opened: Opened) -> None:
+    bench = opened("github")
+    bench.fake.traps = Traps(faults=(Fault(Kind.THROTTLED, times=1, path="/issues", wait=75),))
+    result = bench.load("issues")
+    assert result.retries == 1
+    assert min(bench.waits.slept) >= 75
+    bench.fake.traps = Traps(faults=(Fault(Kind.FORBIDDEN, times=None, path="/issues"),))
+    with pytest.raises(PermissionMissing):
+        bench.poll("issues")
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"retry-after": "17"}, 17),
+        ({"retry-after": format_datetime(NOW + timedelta(seconds=90), usegmt=True)}, 90),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW.timestamp()) + 45)}, 45),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str((int(NOW.timestamp()) + 45) * 1000)}, 45),
+        ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2026-06-15T12:00:30Z"}, 30),
+        ({"ratelimit-remaining": "0", "ratelimit-reset": "12"}, 12),
+        ({"retry-after": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_every_way_to_say_how_long_to_wait_is_understood(headers: dict[str, str], wait: float | None) -> None:
+    date = {"date": format_datetime(NOW, usegmt=True)}
+    # Our clock is an hour off: the vendor's own counts.
+    answer = Answer("GET /x", 429, {**headers, **date}, b"")
+    assert isinstance(answer.failure(), RateLimited)
+    assert answer.wait(NOW - timedelta(hours=1)) == wait
+
+
+def test_another_version_of_the_api_is_read_from_the_beginning(opened: Opened) -> None:
+    bench = opened("hubspot")
+    bench.load("deals", api_version="2026-03")
+    assert bench.poll("deals", api_version="2026-03").mode == "incremental"
+    result = bench.poll("deals", api_version="2026-09")
+    assert result.mode == "full"
+    manifest = bench.store.manifests(_stream_id("hubspot", "deals"))[-1]
+    assert manifest.content["api_version"] == "2026-09"
+
+
+def _stream_id(system: str, stream: str) -> StreamId:
+    return StreamId(system, "acme", stream)
+
+
+def test_a_last_page_that_does_not_say_so_ends_and_one_that_promises_more_is_an_error() -> None:
+    paging = Token("token", "next", last_at="isLast")
+    answer = Answer("GET /x", 200, {}, b"{}")
+    assert paging.checkpoint(answer, {"records": []}, 0, None) is None
+    assert paging.checkpoint(answer, {"isLast": True, "next": "again"}, 5, None) is None
+    with pytest.raises(ProtocolError, match="holds no token"):
+        paging.checkpoint(answer, {"isLast": False}, 5, None)
+
+
+def test_a_first_load_does_not_ask_since_1970(opened: Opened) -> None:
+    """That would give an empty list."""
+    bench = opened("github")
+    assert bench.load("issues").rows > 0
+    asked = [exchange.request for exchange in bench.fake.exchanges]
+    assert all("1970" not in str(vars(request)) for request in asked)
+
+
+@pytest.mark.parametrize("name", ["jira", "jira_dc", "github", "intercom"])
+def test_rows_that_the_account_may_no_longer_see_are_not_taken_for_deleted(opened: Opened, name: str) -> None:
+    """The vendor says nothing; it merely shows fewer rows."""
+    bench, vendor = opened(name), VENDORS[name]
+    bench.load(vendor.stream)
+    known = bench.rows(vendor.stream)
+    records = bench.fake.snapshot(vendor.shelf)
+    hidden = sorted(key for key, record in records.items() if vendor.belongs(record))
+    for key in hidden[: len(hidden) // 2]:
+        bench.fake.delete(vendor.shelf, key)
+    result = bench.poll(vendor.stream, hours=30)
+    assert any("vanished at once" in check for check in result.failed_checks)
+    assert set(bench.rows(vendor.stream)) >= set(known)
+
+
+@pytest.mark.parametrize(("name", "shelf"), [("hubspot", "deals"), ("github", "issue"), ("linear", "issue")])
+def test_a_permission_that_is_lost_is_an_error_and_no_deletion(opened: Opened, name: str, shelf: str) -> None:
+    bench, vendor = opened(name), VENDORS[name]
+    bench.load(vendor.stream)
+    known = bench.rows(vendor.stream)
+    bench.fake.traps = Traps(forbidden=frozenset({shelf}))
+    with pytest.raises(ConnectorError):
+        bench.poll(vendor.stream, hours=30)
+    assert bench.rows(vendor.stream) == known
+
+
+@pytest.mark.parametrize(
+    ("edit", "value"),
+    [(Edit.GONE, ""), (Edit.RENAMED, "state_of_it"), (Edit.RETYPED, ""), (Edit.NEW, "surprise")],
+)
+def test_every_edit_of_a_schema_is_named(opened: Opened, edit: Edit, value: str) -> None:
+    bench = opened("intercom")
+    bench.load("conversations")
+    name = "brand_new" if edit is Edit.NEW else "state"
+    bench.fake.traps = Traps(schema=(SchemaEdit("conversation", name, edit, value),))
+    for key in sorted(bench.fake.snapshot("conversation"))[:3]:
+        bench.fake.touch("conversation", key)
+    result = bench.poll("conversations")
+    refused = {row["column"] for row in bench.quarantined("conversations")}
+    if edit is Edit.NEW:
+        assert result.drift.unknown == ("brand_new",)
+        assert refused == set()
+    elif edit is Edit.RETYPED:
+        assert refused == {"state"}
+    else:
+        assert result.drift.missing == ("state",)
+        assert any("state" in check for check in result.failed_checks)
