@@ -1,4 +1,4 @@
-"""Neutral tables with every edge a KPI can trip over, made from a seed: nulls, ties, gaps, reopened, cleared, refunded."""
+"""Neutral tables with every edge a KPI can trip over, from a seed: nulls, ties, gaps, reopened, cleared, refunded."""
 
 # ruff: noqa: DTZ001  (instants of the neutral tables are UTC without a zone)
 
