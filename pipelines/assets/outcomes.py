@@ -11,6 +11,7 @@ from pydantic import Field
 
 from definitions.model import Catalogue
 from pipelines.assets.cadence import company_calendar, cron
+from pipelines.assets.checks import check_result
 from pipelines.assets.specs import (
     ANOMALIES,
     KEY_RESULTS,
@@ -20,6 +21,10 @@ from pipelines.assets.specs import (
     REPORT,
 )
 from pipelines.installation import Installation
+from quality import CheckResult
+
+CHECK = "as_computed"
+PUBLISHED_VALUES = dg.AssetKey([PUBLISHED, "kpi_values"])
 
 
 class Publishing(dg.Config):
@@ -94,27 +99,43 @@ def outcome_assets(catalogue: Catalogue) -> list[dg.AssetsDefinition]:
             )
             for name, description in PUBLISHED_TABLES.items()
         ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                CHECK,
+                asset=PUBLISHED_VALUES,
+                description="What is staged, and what stays published as it is, equals what was computed.",
+            )
+        ],
         pool="publisher",
         description="Stages everything in the reporting database, audits it, and publishes it in one transaction.",
     )
     def publish(
         context: dg.AssetExecutionContext, config: Publishing, installation: dg.ResourceParam[Installation]
-    ) -> Iterator[dg.MaterializeResult[Any]]:
+    ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+        from pipelines.publishing.errors import PublicationRefused
         from pipelines.steps.publication import publish_run
         from pipelines.warehouse import open_warehouse
 
+        audit: list[CheckResult] = []
         with open_warehouse(installation.workspace.warehouse_url) as warehouse:
-            published = publish_run(
-                installation,
-                warehouse,
-                run_id=context.run.run_id,
-                job=context.run.job_name,
-                reason=config.reason,
-            )
+            try:
+                published = publish_run(
+                    installation,
+                    warehouse,
+                    run_id=context.run.run_id,
+                    job=context.run.job_name,
+                    reason=config.reason,
+                    on_audit=audit.extend,
+                )
+            except PublicationRefused:
+                if audit:
+                    yield check_result(audit, asset=PUBLISHED_VALUES, name=CHECK)
+                raise
         for name in PUBLISHED_TABLES:
             yield dg.MaterializeResult(
                 asset_key=dg.AssetKey([PUBLISHED, name]), metadata=published.facts_of(name)
             )
+        yield check_result(audit, asset=PUBLISHED_VALUES, name=CHECK)
 
     @dg.asset(
         key=REPORT,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,7 @@ from pipelines.publishing import BlockedMetric, Publication, PublishResult, Stag
 from pipelines.publishing.dictionary import dictionary_rows
 from pipelines.publishing.errors import PublicationRefused
 from pipelines.publishing.in_force import in_force
+from pipelines.publishing.lease import acquire
 from pipelines.publishing.records import (
     AnomalyRow,
     CheckInDueRow,
@@ -96,23 +97,30 @@ def publish_run(
     run_id: str,
     job: str = DAILY,
     reason: str | None = None,
+    on_audit: Callable[[Sequence[CheckResult]], None] = lambda results: None,
 ) -> Published:
     """Publish what the steps before left in the warehouse.
 
     The decision what may be published is read from the check results themselves, not from the orchestrator, so it
     holds as well when a person publishes by hand. When the gate holds everything, the alerts about what is wrong
     are raised all the same. ``reason`` is written to each value that was final and changes.
+    ``on_audit`` is told what the last check found, the one of what is staged, also when it refuses the publication.
 
     Raises:
         PublicationRefused: the gate holds the whole publication; readers keep the last one.
+        LeaseHeld, LeaseLost: another run holds the right to publish, or took it over meanwhile.
         DatabaseUnavailable: the reporting database cannot be written; names it.
     """
-    catalogue, now = with_targets_in_force(installation, warehouse), installation.workspace.now()
-    checks = (*stage.staging_checks(warehouse), *value_checks(warehouse))
-    if checks:  # that every file loads says nothing about data that nobody checked
-        checks = (*checks, check_of_files(installation.broken, now))
-    decision = decide(checks, catalogue)
+    now = installation.workspace.now()
     with reporting(installation) as engine:
+        # Taken before anything is read: a run that begins to publish later has read what is later, and this one,
+        # wherever it slept meanwhile, is fenced.
+        lease = acquire(engine, holder=run_id, clock=installation.workspace.clock, term=timedelta(0))
+        catalogue = with_targets_in_force(installation, warehouse)
+        checks = (*stage.staging_checks(warehouse), *value_checks(warehouse))
+        if checks:  # that every file loads says nothing about data that nobody checked
+            checks = (*checks, check_of_files(installation.broken, now))
+        decision = decide(checks, catalogue)
         if not decision.publish:
             raise_now(engine, _troubles(installation, warehouse, checks), catalogue, now)
             raise PublicationRefused(run_id, ["the gate"], "; ".join(decision.reasons[:3]))
@@ -124,14 +132,15 @@ def publish_run(
             publication,
             clock=installation.workspace.clock,
             run_id=run_id,
-            audits=(_computed_equals_staged(installation, warehouse, decision),),
+            lease=lease,
+            audits=(_computed_equals_staged(installation, warehouse, decision, on_audit),),
         )
         changed = result.tables["kpi_value"].inserted if "kpi_value" in result.tables else 0
         told = published(
             publication.publication_id, publication.data_through, changed, now, installation.places
         )
         raise_now(engine, told + run_succeeded(job), catalogue, now)
-    keep_as_good(warehouse, decision.blocked)
+    keep_as_good(warehouse, {entry.metric for entry in result.blocked})
     return Published(result, decision, len(publication.alerts))
 
 
@@ -232,7 +241,10 @@ def _days(values: pa.Table, today: date) -> tuple[date, date]:
 
 
 def _computed_equals_staged(
-    installation: Installation, warehouse: Warehouse, decision: GateDecision
+    installation: Installation,
+    warehouse: Warehouse,
+    decision: GateDecision,
+    on_audit: Callable[[Sequence[CheckResult]], None],
 ) -> Callable[[Staged], Iterable[QualityResultRow]]:
     """The audit that runs on what is staged in the reporting database, before anything is published."""
 
@@ -245,6 +257,7 @@ def _computed_equals_staged(
             held_back=sorted(decision.blocked),
             now=installation.workspace.now(),
         )
+        on_audit(results)
         return [quality_row(result) for result in results]
 
     return computed_equals_staged

@@ -9,8 +9,10 @@ from sqlalchemy import text
 
 from pipelines.installation import Installation
 from pipelines.publishing import open_reporting, writing
+from pipelines.publishing.errors import LeaseLost
 from pipelines.steps.assess import assess_values, keep_as_good
 from pipelines.steps.compute import VALUES
+from pipelines.steps.publication import publish_run
 from pipelines.warehouse import open_warehouse
 from tests.integration.publishing.installed import APRIL, computed, installed, run
 from tests.integration.publishing.kit import rows
@@ -79,3 +81,26 @@ def test_what_was_held_back_is_no_measure_for_the_next_run(installation: Install
         assert kept == [{"metric": "csat", "value": 0.9}]
         keep_as_good(warehouse)
         assert warehouse.query("SELECT value FROM vitals.kpi_last_good").to_pylist() == [{"value": 0.1}]
+
+
+def test_a_run_that_another_overtook_publishes_nothing(installation: Installation) -> None:
+    """It slept between reading and publishing; what it read is older than what the other published meanwhile."""
+
+    def overtaken(_: object) -> None:
+        if not overtakers:
+            overtakers.append(run(installation, warehouse, "later", computed(installation, 0.7)))
+
+    overtakers: list[object] = []
+    with open_warehouse(installation.workspace.warehouse_url) as warehouse:
+        run(installation, warehouse, "first", computed(installation, 0.9))
+        warehouse.write(VALUES, computed(installation, 0.8))
+        assess_values(installation, warehouse)
+        with pytest.raises(LeaseLost, match=r"lost the right to publish to run later"):
+            publish_run(installation, warehouse, run_id="sleeper", on_audit=overtaken)
+    engine = open_reporting(installation.workspace.reporting_url)
+    assert rows(engine, "SELECT value FROM kpi_monthly WHERE metric_id = 'csat'") == [(0.7,)]
+    assert rows(engine, "SELECT orchestrator_run_id FROM publish_batch ORDER BY batch_id") == [
+        ("first",),
+        ("later",),
+    ]
+    engine.dispose()
