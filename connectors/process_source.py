@@ -26,6 +26,7 @@ Source: connector rules, 'Shape', process-source connector.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -35,9 +36,9 @@ from pydantic import Field
 from connectors.child import Child, ChildLimits
 from connectors.config import SourceConfig
 from connectors.declared import Declared, StreamDeclared, settings_of
-from connectors.errors import GarbledAnswer, NotFound
+from connectors.errors import ConnectorError, GarbledAnswer, NotFound
 from connectors.runtime import Runtime
-from connectors.secret import Secret, is_reference, resolve
+from connectors.secret import Secret, is_reference, redact, resolve
 from connectors.stream import Checkpoint, Page, Reading, Record, Stream, System
 from connectors.tap_protocol import AIRBYTE, SINGER, Message, Protocol
 
@@ -122,7 +123,15 @@ class Tap:
         return value
 
     def describe(self) -> str:
-        """Prove the configuration: what the child discovers."""
+        """Prove the configuration: what the child says of it, where it can be asked, and what it discovers.
+
+        Raises:
+            CredentialsRefused: the child says that its configuration does not open the system.
+        """
+        arguments = self._protocol.check_arguments()
+        if arguments:
+            with self._redacted(), self._child(arguments, {"config": self._config}) as child:
+                self._protocol.read_check(child.lines())
         names = sorted(self._protocol.stream_names(self.catalog()))
         return f"{len(names)} streams: {', '.join(names[:20])}"
 
@@ -133,7 +142,8 @@ class Tap:
             GarbledAnswer: it says nothing that can be read.
         """
         if self._catalog is None:
-            with self._child(self._protocol.discover_arguments(), {"config": self._config}) as child:
+            discover = self._protocol.discover_arguments()
+            with self._redacted(), self._child(discover, {"config": self._config}) as child:
                 self._catalog = self._protocol.read_catalog(child.lines())
         return self._catalog
 
@@ -156,7 +166,8 @@ class Tap:
             files["state"] = orjson.dumps(self._protocol.state_file(state))
         records: list[Record] = []
         held: Checkpoint | None = state
-        with self._child(self._protocol.read_arguments(with_state=state is not None), files) as child:
+        read = self._protocol.read_arguments(with_state=state is not None)
+        with self._redacted(), self._child(read, files) as child:
             for message in self._messages(child, name):
                 if message.record is not None:
                     records.append(message.record)
@@ -180,6 +191,16 @@ class Tap:
                 child.note(message.log)
             if message.stream in ("", name):
                 yield message
+
+    @contextmanager
+    def _redacted(self) -> Iterator[None]:
+        """What the child says of itself may hold what it was told."""
+        try:
+            yield
+        except ConnectorError as error:
+            error.problem = redact(error.problem, self._secrets)
+            error.args = (error.problem,)
+            raise
 
     def _child(self, arguments: tuple[str, ...], files: dict[str, bytes]) -> Child:
         return Child(

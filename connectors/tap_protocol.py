@@ -13,7 +13,7 @@ from typing import Protocol as TypingProtocol
 
 import orjson
 
-from connectors.errors import GarbledAnswer, VendorUnavailable
+from connectors.errors import CredentialsRefused, GarbledAnswer, VendorUnavailable
 from connectors.stream import Checkpoint, Record
 
 
@@ -36,6 +36,16 @@ class Message:
 
 class Protocol(TypingProtocol):
     """How to talk to a child."""
+
+    def check_arguments(self) -> tuple[str, ...]:
+        """Arguments that make it try its credentials; none where the protocol has no such thing."""
+
+    def read_check(self, lines: Iterable[bytes]) -> None:
+        """What it said of its credentials.
+
+        Raises:
+            CredentialsRefused: the configuration does not open the system.
+        """
 
     def discover_arguments(self) -> tuple[str, ...]:
         """Arguments that make it print its catalogue; `{config}` stands for a file."""
@@ -71,6 +81,12 @@ def _parsed(line: bytes) -> Any:
 
 class Singer:
     """https://hub.meltano.com/singer/spec"""
+
+    def check_arguments(self) -> tuple[str, ...]:
+        return ()
+
+    def read_check(self, lines: Iterable[bytes]) -> None:
+        """A tap has no check of its own: discovering and a first page are the check."""
 
     def discover_arguments(self) -> tuple[str, ...]:
         return ("--config", "{config}", "--discover")
@@ -133,6 +149,20 @@ class Singer:
 
 class Airbyte:
     """https://docs.airbyte.com/understanding-airbyte/airbyte-protocol"""
+
+    def check_arguments(self) -> tuple[str, ...]:
+        return ("check", "--config", "{config}")
+
+    def read_check(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            content = _parsed(line)
+            _raise_traced(content)
+            if not isinstance(content, dict) or content.get("type") != "CONNECTION_STATUS":
+                continue
+            status = content.get("connectionStatus") or {}
+            if status.get("status") == "FAILED":
+                said = str(status.get("message") or "no reason was given")[:200]
+                raise CredentialsRefused(f"the source says: {said}", hint="check its configuration")
 
     def discover_arguments(self) -> tuple[str, ...]:
         return ("discover", "--config", "{config}")

@@ -21,6 +21,7 @@ from connectors.errors import (
     NotFound,
     VendorUnavailable,
 )
+from connectors.operations import check_source
 from tests.integration.connectors.source_bench import SourceBench
 
 SINGER = """
@@ -50,6 +51,13 @@ AIRBYTE = """
     config = json.load(open(sys.argv[sys.argv.index("--config") + 1]))
     data = json.load(open(config["data"]))
     stream = {"name": "users", "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]}
+    if sys.argv[1] == "check":
+        refused = config.get("refused")
+        message = f"no entry with {config['token']}" if refused else None
+        say({"type": "LOG", "log": {"level": "INFO", "message": "knocking"}})
+        status = {"status": "FAILED" if refused else "SUCCEEDED", "message": message}
+        say({"type": "CONNECTION_STATUS", "connectionStatus": status})
+        sys.exit()
     if sys.argv[1] == "discover":
         say({"type": "LOG", "log": {"level": "INFO", "message": "looking"}})
         say({"type": "CATALOG", "catalog": {"streams": [stream]}})
@@ -134,6 +142,32 @@ def test_what_an_airbyte_source_logs_is_kept_without_secrets(
     children.bench("airbyte", mischief).load("users")
     assert "WARN token is ***" in caplog.text
     assert "canary-tap-token" not in caplog.text
+
+
+def test_an_airbyte_source_is_asked_whether_its_credentials_work(children: Children) -> None:
+    bench = children.bench("airbyte")
+    assert check_source(bench.source(), bench.store.runtime).ok
+    bench.config["settings"]["config"]["refused"] = True
+    report = check_source(bench.source(), bench.store.runtime)
+    assert not report.ok
+    assert "no entry with ***" in report.said
+
+
+@pytest.mark.parametrize(
+    ("protocol", "mischief"),
+    [
+        ("singer", 'print("I was told", config["token"])'),
+        (
+            "airbyte",
+            'say({"type": "TRACE", "trace": {"type": "ERROR", "error": {"message": "bad " + config["token"]}}})',
+        ),
+    ],
+)
+def test_no_error_holds_what_a_child_was_told(children: Children, protocol: str, mischief: str) -> None:
+    with pytest.raises(ConnectorError) as raised:
+        children.bench(protocol, mischief).load("users")
+    assert "***" in str(raised.value)
+    assert "canary-tap-token" not in str(raised.value) + repr(raised.value)
 
 
 def test_a_child_sees_its_own_configuration_and_nothing_else(children: Children, tmp_path: Path) -> None:
