@@ -291,6 +291,7 @@ def walk(
         if following is None:
             return
         checkpoint = following
+        del answer, body, records  # before the next page is parsed
 
 
 def records_in(body: object, path: str, answer: Answer) -> list[Record]:
