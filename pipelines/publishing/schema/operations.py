@@ -47,7 +47,7 @@ data_quality_result = Table(
     col("observed", Quantity(), null=True, comment="number it saw"),
     col("threshold", Quantity(), null=True, comment="number it was held against"),
     col("message", Text(), comment="the result in words"),
-    flag("blocks_publish", "a failure holds back its metrics"),
+    flag("blocks_publish", "a failed error holds everything, not only its metrics"),
     col("sample_keys", JsonText(), comment="some keys of the rows that broke it, as JSON"),
     col("checked_at", UtcTimestamp(), comment="when it ran (UTC)"),
     flag("is_current", "the latest result of this check on this asset"),

@@ -97,7 +97,7 @@ CHECK_RESULTS = View(
         ("observed", "q.observed", "number it saw"),
         ("threshold", "q.threshold", "number it was held against"),
         ("message", "q.message", "the result in words"),
-        ("blocks_publish", "q.blocks_publish", "a failure holds back its metrics"),
+        ("blocks_publish", "q.blocks_publish", "a failed error holds everything, not only its metrics"),
         ("metric_ids", "q.metric_ids", "metrics that rest on it"),
         ("checked_at", "q.checked_at", "when it ran (UTC)"),
         ("batch_id", "q.batch_id", "batch it belongs to"),
