@@ -1,0 +1,230 @@
+"""From a vendor's pages to typed rows in the warehouse: rows per CPU-second beside the floor and dlt, in one run.
+
+    python -m benchmarks.connectors.speed --rows 500000 --dlt /tmp/dltvenv/bin/python
+    python -m benchmarks.connectors.speed --http …      # pages come over loopback from a server in another process
+
+Each contender is a process of its own and counts its CPU, children included, and its peak; contenders take turns in
+`--rounds` rounds and the best of each counts. The same pages go into all of them.
+
+- floor: read the pages and parse them with orjson, nothing else;
+- ours: allow-list, keys, cursors, raw store with manifest and state, then typed columns, quarantine and upsert into
+  DuckDB, as the pipeline does it;
+- dlt: see `dlt_load.py`; nothing lands raw, nothing is checked.
+
+Goals: 0.4 of the floor, 2.5 times dlt, peak under 400 MiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+from benchmarks.connectors.issues import CONTRACT, PER_PAGE, pages, write_pages
+
+WAREHOUSE_MEMORY = "160MB"
+DICT_SHARE = 20
+DLT_MODES = ("arrow", "arrow-hand", "dict")
+
+
+def floor(path: Path, url: str) -> int:
+    """Read and parse."""
+    rows = 0
+    if url:
+        import requests
+
+        session, token = requests.Session(), ""
+        while token or not rows:
+            body = orjson.loads(
+                session.get(url, params={"token": token} if token else {}, timeout=60).content
+            )
+            rows += len(body["issues"])
+            token = body.get("nextPageToken", "")
+        return rows
+    for page in pages(path):
+        rows += len(orjson.loads(page)["issues"])
+    return rows
+
+
+def ours(path: Path, url: str) -> int:
+    """Land, then type and merge."""
+    from connectors.answer import Answer
+    from connectors.config import source_from
+    from connectors.http import HttpClient
+    from connectors.load import run_load
+    from connectors.load_report import Task
+    from connectors.paging import Token
+    from connectors.rate import RateBudget
+    from connectors.raw_store import RawStore, StreamId
+    from connectors.runtime import Runtime
+    from connectors.settings import LoadSettings
+    from connectors.state import StateStore
+    from connectors.stream import Cursor, Request, Stream
+    from connectors.typed import MERGE_KEYS, NEWEST_BY, empty_table, read_loads
+    from pipelines.warehouse.duckdb import DuckDBWarehouse
+
+    class File:
+        """Answers every request with the next page of the file."""
+
+        def __init__(self) -> None:
+            self._pages = pages(path)
+
+        def send(self, method: str, path: str, **rest: Any) -> Answer:
+            return Answer(f"{method} {path}", 200, {}, next(self._pages))
+
+    stream = Stream(
+        name="issues",
+        contract=CONTRACT,
+        request=Request("GET", ""),
+        paging=Token("token", "nextPageToken", last_at="isLast"),
+        records="issues",
+        cursor=Cursor("fields.updated", precision=timedelta(milliseconds=1)),
+        overlap=timedelta(hours=1),
+    )
+    runtime = Runtime(clock=lambda: datetime(2026, 6, 15, tzinfo=UTC))
+    budget = RateBudget(1_000_000, 1.0, monotonic=runtime.monotonic, sleep=runtime.sleep)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        store, states = RawStore(home, runtime), StateStore(home / "state.sqlite")
+        stream_id = StreamId("jira", "acme", "issues")
+        client = HttpClient(url, runtime=runtime, rate=budget) if url else File()
+        run_load(Task(stream, stream_id, client, store, states, "hash", "3", runtime, LoadSettings()))
+        source = source_from({"system": "jira", "account": "acme"}, "benchmark")
+        with DuckDBWarehouse(home / "warehouse.duckdb", memory_limit=WAREHOUSE_MEMORY) as warehouse:
+            warehouse.write("jira.issues", empty_table(CONTRACT))
+            for _, batches in groupby(read_loads(store, source, stream), key=lambda batch: batch.load_id):
+                with warehouse.transaction():
+                    for batch in batches:
+                        warehouse.merge("jira.issues", batch.table, MERGE_KEYS, NEWEST_BY)
+            found = warehouse.query(
+                "SELECT count(*) AS n, count(created_at) AS typed FROM jira.issues"
+            ).to_pylist()
+        assert found[0]["n"] == found[0]["typed"]
+        return int(found[0]["n"])
+
+
+def child(contender: str, path: Path, url: str) -> None:
+    """Run one contender in this process and print what it took."""
+    if contender == "ours":  # as dlt, it is imported before the clock starts
+        import pipelines.warehouse.duckdb  # noqa: F401
+    before = _cpu()
+    rows = {"floor": floor, "ours": ours}[contender](path, url)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps({"rows": rows, "cpu": _cpu() - before, "peak": peak}))
+
+
+def _cpu() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+@contextmanager
+def served(path: Path) -> Iterator[str]:
+    """The pages of a file at a loopback address; runs in the process that measures nothing."""
+    offsets = [0]
+    for page in pages(path):
+        offsets.append(offsets[-1] + len(page))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            token = parse_qs(urlsplit(self.path).query).get("token", ["page-0"])[0]
+            number = int(token.removeprefix("page-"))
+            with path.open("rb") as file:
+                file.seek(offsets[number])
+                body = file.read(offsets[number + 1] - offsets[number])
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Nothing is logged."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/pages"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def measured(command: list[str]) -> dict[str, Any]:
+    """What a contender printed."""
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def compare(path: Path, url: str, rows: int, dlt: str, rounds: int) -> None:
+    """Run the contenders in turns and print the table."""
+    own = [sys.executable, "-m", "benchmarks.connectors.speed", "--pages", str(path), "--url", url]
+    script = str(Path(__file__).with_name("dlt_load.py"))
+    commands = {name: [*own, "--child", name] for name in ("floor", "ours")}
+    for mode in DLT_MODES if dlt else ():
+        count = rows // DICT_SHARE if mode == "dict" else rows
+        commands[f"dlt {mode}"] = [dlt, script, str(path), url, str(count), mode]
+    best: dict[str, dict[str, Any]] = {}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            found = measured(command)
+            if name not in best or found["rows"] / found["cpu"] > best[name]["rows"] / best[name]["cpu"]:
+                best[name] = found
+    speed = {name: found["rows"] / found["cpu"] for name, found in best.items()}
+    print("| contender | rows | CPU-seconds | rows per CPU-second | of the floor | peak MiB |")
+    print("|---|---:|---:|---:|---:|---:|")
+    for name, found in best.items():
+        share = speed[name] / speed["floor"]
+        print(
+            f"| {name} | {found['rows']:,} | {found['cpu']:.2f} | {speed[name]:,.0f} | {share:.2f}"
+            f" | {found['peak']:,} |"
+        )
+    for name in list(speed)[2:]:
+        print(f"ours / {name}: {speed['ours'] / speed[name]:.1f}")
+
+
+def main() -> None:
+    """Generate the pages and compare; or run one contender."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--dlt", default="", help="the Python of an environment with dlt[duckdb] and orjson")
+    parser.add_argument("--http", action="store_true", help="pages come over loopback")
+    parser.add_argument("--pages", type=Path, help="pages that were generated before")
+    parser.add_argument("--child", choices=("floor", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--url", default="", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child:
+        child(given.child, given.pages, given.url)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = given.pages or Path(folder) / "pages.ndjson"
+        if not path.exists():
+            size = write_pages(path, given.rows)
+            print(f"{given.rows:,} issues, {size / 1e6:.0f} MB, {PER_PAGE} a page\n")
+        if not given.http:
+            compare(path, "", given.rows, given.dlt, given.rounds)
+            return
+        with served(path) as url:
+            compare(path, url, given.rows, given.dlt, given.rounds)
+
+
+if __name__ == "__main__":
+    main()
