@@ -1,4 +1,4 @@
-"""Load a stream, all streams of a source, or several sources side by side: the face of this room.
+"""Load a stream, or all streams of a source: the face of this room.
 
     source = load_source("sources/jira.yml")
     store = RawStore(home, runtime)
@@ -12,8 +12,7 @@ parent is loaded first; `sync_source` keeps that order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -148,54 +147,6 @@ def sync_source(
                 failures.append((stream.name, error))
                 failed.add(stream.name)
     return SourceResult(tuple(loads), tuple(failures))
-
-
-def sync_sources(
-    sources: Sequence[SourceConfig],
-    raw_store: RawStore,
-    state: StateStore,
-    clock: Callable[[], datetime],
-    progress: ProgressHook | None = None,
-    *,
-    settings: LoadSettings | None = None,
-    runtime: Runtime | None = None,
-    workers: int = 4,
-) -> list[SourceResult]:
-    """Load several sources, accounts side by side; the results come in the order of `sources`.
-
-    Sources of one account share its rate budget and take turns, so that more accounts at once never mean more
-    requests to any of them.
-
-    Raises:
-        ConfigurationError: a source is wrong; the others were loaded all the same.
-    """
-    runtime = replace(runtime or raw_store.runtime, clock=clock)
-    budgets = RateBudgets(monotonic=runtime.monotonic, sleep=runtime.sleep)
-    turns: dict[tuple[str, str], list[int]] = {}
-    for number, source in enumerate(sources):
-        turns.setdefault((source.system, source.account), []).append(number)
-
-    def load_account(numbers: Sequence[int]) -> list[SourceResult]:
-        return [
-            sync_source(
-                sources[number],
-                raw_store,
-                state,
-                clock,
-                progress,
-                settings=settings,
-                runtime=runtime,
-                budgets=budgets,
-            )
-            for number in numbers
-        ]
-
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="account") as pool:
-        loaded = [pool.submit(load_account, numbers) for numbers in turns.values()]
-    found: dict[int, SourceResult] = {}
-    for numbers, future in zip(turns.values(), loaded, strict=True):
-        found.update(zip(numbers, future.result(), strict=True))
-    return [found[number] for number in range(len(sources))]
 
 
 def query_hash(source: SourceConfig, system: System, stream: Stream) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from connectors.config import SourceConfig, source_from
+from connectors.operations import sync_sources
 from connectors.raw_store import RawStore
 from connectors.runtime import Runtime
 from connectors.sandbox.clock import Clock
@@ -24,7 +25,6 @@ from connectors.sandbox.server import Servers
 from connectors.sandbox.traps import Budget, Traps
 from connectors.settings import LoadSettings
 from connectors.state import StateStore
-from connectors.sync import sync_sources
 from tests.integration.connectors.vendor_bench import SECRET, company
 from tests.integration.connectors.vendors import VENDORS
 
@@ -45,16 +45,21 @@ class Accounts:
         config, environment = VENDORS[vendor].source(self.fakes[account])
         for name, value in environment.items():
             self.environment.setenv(name, value)
-        given = {"account": account, "base_url": self.servers.url(account), "streams": streams}
+        given = {
+            "name": "-".join(streams),
+            "account": account,
+            "base_url": self.servers.url(account),
+            "streams": streams,
+        }
         rate = {"requests": requests, "seconds": BUDGET.seconds}
-        return source_from({**config, **given, "rate": rate, "options": {}}, "test")
+        address = {"base_url": self.servers.url(account), "rate": rate, "options": {}}
+        return source_from({**config, **given, **address}, "test")
 
     def sync(self, *sources: SourceConfig) -> list[Any]:
         runtime = Runtime(clock=Clock())
         states = StateStore(self.root / "state.sqlite")
-        return sync_sources(
-            sources, RawStore(self.root, runtime), states, runtime.clock, settings=SETTINGS, runtime=runtime
-        )
+        store = RawStore(self.root, runtime)
+        return list(sync_sources(sources, store, states, runtime.clock, settings=SETTINGS).values())
 
 
 @contextlib.contextmanager
@@ -98,7 +103,7 @@ def test_accounts_side_by_side_keep_each_its_own_budget(
     with accounts(tmp_path, monkeypatch, east="jira", west="jira", north="intercom") as desk:
         for name in ("east", "west"):
             desk.fakes[name].traps = Traps(budget=BUDGET, page_cap=3)
-        # Two sources of one account: they take turns, and share its budget.
+        # Two sources of one account share its budget.
         sources = [
             desk.source("jira", "east", ["issues"], 36),
             desk.source("jira", "west", ["issues"], 36),
