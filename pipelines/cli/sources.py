@@ -158,6 +158,7 @@ def sync(
                 workers=workers,
                 progress=bars.moved,
                 ended=end,
+                settings=_settings(workspace),
             )
     ended.sort(key=lambda pair: chosen.index(pair[0]))
     found = [row for source, result in ended for row in outcome(source, result)]
@@ -324,6 +325,20 @@ def _runtime(workspace: Workspace) -> Any:
     from connectors.runtime import Runtime
 
     return Runtime(clock=workspace.clock)
+
+
+def _settings(workspace: Workspace) -> Any:
+    """The thresholds of the catalogue; the defaults, and a word about it, where the catalogue does not load."""
+    from connectors.settings import LoadSettings
+    from definitions import load_catalogue
+    from definitions.errors import CatalogueError
+    from pipelines.steps.sources import load_settings
+
+    try:
+        return load_settings(load_catalogue(workspace.catalogue).settings.connectors)
+    except CatalogueError:
+        errors.print("[yellow]the catalogue does not load: thresholds are the defaults[/yellow]")
+        return LoadSettings()
 
 
 def _store(workspace: Workspace) -> Any:
