@@ -21,7 +21,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,11 +29,11 @@ import zstandard
 
 from connectors.errors import ConfigurationError, StoreError
 from connectors.files_io import fsync_folder, write_durably
+from connectors.load_ids import date_of, new_load_id
 from connectors.runtime import Runtime
 
 FORMAT = 1
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*\Z")
-CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 COMPRESSION_LEVEL = 1
 FRAME_BYTES = 1 << 18
 PART_BYTES = 64 << 20
@@ -176,8 +175,8 @@ class RawStore:
         """Begin a load; what earlier loads left unfinished is removed first."""
         self.sweep(stream)
         moment = self.runtime.clock()
-        load_id = new_load_id(moment, stream, self.last_load_id(stream))
-        folder = self.folder(stream) / f"load_date={_date_of(load_id)}" / f"load_id={load_id}"
+        load_id = new_load_id(moment, str(stream), self.last_load_id(stream))
+        folder = self.folder(stream) / f"load_date={date_of(load_id)}" / f"load_id={load_id}"
         try:
             folder.mkdir(parents=True)
         except OSError as error:
@@ -370,33 +369,6 @@ class LoadWriter:
         entry = {"file": name, "rows": self._file_rows, "bytes": self._file_bytes, "sha256": digest}
         self._closed.append(entry)
         self._file_rows = self._file_bytes = 0
-
-
-def new_load_id(moment: datetime, stream: StreamId, last: str) -> str:
-    """A ULID that is greater than `last` and follows from the clock and the stream alone.
-
-    The 80 bits after the time are a hash rather than chance, so that the same run gives the same names.
-    """
-    millis = int(moment.timestamp() * 1000)
-    if last:
-        millis = max(millis, _millis(last) + 1)
-    tail = hashlib.blake2b(f"{stream}/{millis}".encode(), digest_size=10).digest()
-    return _base32(millis, 10) + _base32(int.from_bytes(tail, "big"), 16)
-
-
-def _base32(number: int, digits: int) -> str:
-    return "".join(CROCKFORD[(number >> (5 * place)) & 31] for place in reversed(range(digits)))
-
-
-def _millis(load_id: str) -> int:
-    millis = 0
-    for digit in load_id[:10]:
-        millis = millis * 32 + CROCKFORD.index(digit)
-    return millis
-
-
-def _date_of(load_id: str) -> str:
-    return datetime.fromtimestamp(_millis(load_id) / 1000, UTC).date().isoformat()
 
 
 def _load_id(path: Path) -> str:
