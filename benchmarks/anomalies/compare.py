@@ -86,6 +86,24 @@ def _ours(sets: Sequence[Labelled]) -> None:
         f"{name} {verdict.covered_by_family[name] / verdict.quiet_by_family[name]:.2%}" for name in families
     )
     print(f"| band of 99 % covers {verdict.coverage:.2%} of quiet days ({covered}) |")
+    print(f"| {_silent(sets, [_flags(found.verdict) for found in detections])} |")
+
+
+def _silent(sets: Sequence[Labelled], flags: Sequence[np.ndarray]) -> str:
+    """How often something was said where nothing may be: on quiet holidays, and of shares of at most five."""
+    holidays = of_holidays = shares = of_shares = 0
+    for data, flagged in zip(sets, flags, strict=True):
+        batch = data.batch
+        marked = np.isin(batch.starts, sorted({np.datetime64(mark.start) for mark in batch.marks[0]}))
+        tested = data.quiet & np.isfinite(batch.values) & (np.arange(batch.shape[1]) >= 42)
+        holidays += int((flagged & tested & marked).sum())
+        of_holidays += int((tested & marked).sum())
+        if batch.samples is not None:
+            ratios = np.array([kind == "ratio" for kind in batch.kinds])[:, None]
+            tiny = tested & ratios & ~marked & (batch.samples <= 5)
+            shares += int((flagged & tiny).sum())
+            of_shares += int(tiny.sum())
+    return f"flags on quiet holidays: {holidays} of {of_holidays}; of shares of at most five: {shares} of {of_shares}"
 
 
 def _swept(sets: Sequence[Labelled], factor: float) -> Verdict:
