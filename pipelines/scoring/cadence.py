@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from definitions.settings import ScoringSettings
@@ -161,6 +161,20 @@ def decide_nudges(
         messages.setdefault(recipient, []).append(nudge)
         rows.append(replace(due, nudges_sent=reached, last_nudge_at=now))
     return tuple(Message(person, tuple(items)) for person, items in sorted(messages.items())), tuple(rows)
+
+
+def told_on(
+    dues: Iterable[Due], audiences: Mapping[str, Audience], day: date, zone: tzinfo
+) -> frozenset[str]:
+    """People who had a message on a day, as the due rows remember it."""
+    return frozenset(
+        _recipient(audiences[due.key_result], tuple(Rung)[due.nudges_sent - 1])
+        for due in dues
+        if due.key_result in audiences
+        and due.nudges_sent
+        and due.last_nudge_at is not None
+        and due.last_nudge_at.astimezone(zone).date() == day
+    )
 
 
 def _update_one(rows: Sequence[Due], days: Sequence[date], as_of: date) -> list[Due]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
@@ -14,10 +15,19 @@ from pipelines.publishing import reading
 from pipelines.publishing.check_ins import DatabaseCheckIns
 from pipelines.publishing.records import CheckInDueRow
 from pipelines.publishing.schema import publish_batch
-from pipelines.scoring.cadence import Audience, Due, DueState, Message, decide_nudges, due_dates
-from pipelines.scoring.checkin import CheckIn
+from pipelines.scoring.cadence import (
+    Audience,
+    Due,
+    DueState,
+    Message,
+    decide_nudges,
+    due_dates,
+    told_on,
+    update_dues,
+)
+from pipelines.scoring.checkin import CheckIn, current
 from pipelines.scoring.cycle import GoalNumbers
-from pipelines.steps.assess import last_complete_day
+from pipelines.steps.assess import last_complete_day, local_today
 from pipelines.steps.reporting import reporting
 
 
@@ -73,16 +83,31 @@ def _waived(installation: Installation) -> tuple[Due, ...]:
 
 
 def nudges(
-    installation: Installation, dues: Iterable[CheckInDueRow]
+    installation: Installation, dues: Iterable[CheckInDueRow], check_ins: Iterable[CheckIn] | None = None
 ) -> tuple[tuple[Message, ...], tuple[CheckInDueRow, ...]]:
-    """Today's reminders, and the due rows with the rungs they climbed."""
-    catalogue, now = installation.catalogue, installation.workspace.now()
-    rows = [
-        Due(row.key_result_key, row.due_date, DueState(row.state), row.nudges_sent, row.last_nudge_at)
-        for row in dues
-    ]
+    """Today's reminders, and the due rows with the rungs they climbed.
+
+    Values are as of yesterday, but people are asked today: on the due day itself, and not about what they have said
+    this morning (`check_ins`; read here where they are not handed in). Who had a message today waits until tomorrow.
+    """
+    catalogue, now, today = installation.catalogue, installation.workspace.now(), local_today(installation)
+    days: dict[str, list[date]] = {}
+    for item in current(said(installation).check_ins if check_ins is None else check_ins):
+        days.setdefault(item.key_result, []).append(item.on)
+    rows = update_dues(
+        [
+            Due(row.key_result_key, row.due_date, DueState(row.state), row.nudges_sent, row.last_nudge_at)
+            for row in dues
+        ],
+        days,
+        today,
+    )
+    audiences = _audiences(catalogue)
+    calendar = catalogue.calendars.get("company")
+    zone = ZoneInfo(calendar.time_zone if calendar else "UTC")
+    told = told_on(rows, audiences, today, zone)
     messages, climbed = decide_nudges(
-        rows, _audiences(catalogue), now, last_complete_day(installation), settings=catalogue.settings.scoring
+        rows, audiences, now, today, told_today=told, settings=catalogue.settings.scoring
     )
     return messages, tuple(
         CheckInDueRow(due.key_result, due.due, str(due.state), due.nudges_sent, due.last_nudge_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,32 @@ def test_a_link_is_for_one_person_and_signed_by_a_key_of_the_installation(home: 
     assert len(key.read_text().strip()) == 64
     elsewhere = vitals("checkin", "link", "ada", "--base", "https://kpi.example.org/vitals/")
     assert elsewhere.stdout.startswith("https://kpi.example.org/vitals/check-in/")
+
+
+def test_people_are_asked_on_the_due_day_once_and_not_about_what_they_said(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """13 November 2026 is a Friday. Values are as of yesterday; people are asked today."""
+
+    def asked() -> list[tuple[str, int]]:
+        sql = (
+            "SELECT message, count(*) FROM alert_history WHERE alert_type = 'check_in_due' "
+            "GROUP BY message ORDER BY min(created_at), message"
+        )
+        with sqlite3.connect(home / "reporting.db") as connection:
+            return connection.execute(sql).fetchall()
+
+    friday = asked()
+    assert [message for message, _ in friday] == [
+        "Check-in is due today: Increase partners from 4 to 12 by 2026-12-31",
+        "Check-in is due today: Open the shop",
+    ]
+    later(monkeypatch, home, "2026-11-13T15:00:00Z")
+    assert asked() == friday, "one message a day"
+    answer("checkin", "partners", *SAID)
+    later(monkeypatch, home, "2026-11-14T09:00:00Z")
+    assert asked()[:2] == friday
+    assert [message for message, _ in asked()[2:]] == ["Check-in was due yesterday: Open the shop"]
 
 
 # ── cycles ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal as D
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ from pipelines.scoring.cadence import (
     decide_nudges,
     due_dates,
     is_stale,
+    told_on,
     update_dues,
 )
 from pipelines.scoring.checkin import CheckIn, Driver, corrected_by, current, make_check_in, prefill
@@ -255,6 +257,20 @@ def test_who_was_told_today_is_told_the_rest_tomorrow() -> None:
     waiting = decide_nudges(dues, AUDIENCE, NOON, FRIDAY, told_today=frozenset({"owner@x"}))
 
     assert waiting == ((), dues)
+
+
+def test_who_was_told_is_remembered_by_the_due_rows() -> None:
+    """Local days: an evening in New York is the next day in UTC."""
+    late = datetime(2026, 10, 10, 2, tzinfo=UTC)
+    dues = [
+        Due("kr1", FRIDAY, DueState.OVERDUE, 3, late),
+        Due("kr2", FRIDAY, DueState.DUE, 0, None),
+        Due("kr3", FRIDAY, DueState.OVERDUE, 1, late - timedelta(1)),
+    ]
+
+    new_york = ZoneInfo("America/New_York")
+    assert told_on(dues, AUDIENCE, date(2026, 10, 9), new_york) == {"lead@x"}
+    assert told_on(dues, AUDIENCE, date(2026, 10, 10), new_york) == frozenset()
 
 
 @given(
