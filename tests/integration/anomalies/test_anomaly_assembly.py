@@ -12,11 +12,24 @@ import pytest
 
 import definitions
 from definitions import load_catalogue
+from definitions.compiler.states import FRAME
 from definitions.model import Baseline, Catalogue, DeclaredEvent, Target
 from pipelines.anomalies.assemble import Findings, detect_anomalies
 from pipelines.anomalies.feedback import Feedback, FeedbackVerdict
+from pipelines.anomalies.frame import kind_of, watched_grains
+from pipelines.anomalies.series import Kind
 from pipelines.publishing.records import AnomalyRow
-from tests.integration.anomalies.value_frames import AS_OF, DAYS, FIRST, SPIKE, SPIKE_DAY, frame, tickets
+from tests.integration.anomalies.value_frames import (
+    AS_OF,
+    DAYS,
+    FIRST,
+    SPIKE,
+    SPIKE_DAY,
+    frame,
+    period,
+    rows,
+    tickets,
+)
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +156,26 @@ def test_the_same_frame_in_another_order_gives_the_same_rows(catalogue: Catalogu
     assert (
         detect_anomalies(catalogue, values, AS_OF).rows == detect_anomalies(catalogue, shuffled, AS_OF).rows
     )
+
+
+@pytest.mark.parametrize(("grain", "periods"), [("week", 65), ("month", 75)])
+def test_weekly_and_monthly_metrics_are_tested_at_their_own_grain(
+    catalogue: Catalogue, grain: str, periods: int
+) -> None:
+    """Of a metric that is watched at this grain: a value far out in the last complete period, and one still running."""
+    metric = next(
+        name
+        for name in sorted(catalogue.metrics)
+        if grain in watched_grains(catalogue.metrics[name])
+        and kind_of(catalogue.metrics[name], np.array([5.0]), np.array([5.0]), np.array([9.0])) is Kind.COUNT
+    )
+    values = np.random.default_rng(8).poisson(400, periods).astype(float)
+    complete = next(place for place in range(periods - 1, 0, -1) if period(place, grain)[1] <= AS_OF)
+    values[complete] = 150
+    values[complete + 1 :] = 20
+    found_rows = detect_anomalies(
+        catalogue, pa.Table.from_pylist(rows(metric, values, grain=grain), schema=FRAME), AS_OF
+    ).rows
+    (row,) = [row for row in found_rows if row.metric_id == metric and row.kind != "below_baseline"]
+    assert (row.period_grain, row.kind, row.period_start) == (grain, "point", period(complete, grain)[0])
+    assert f"lowest {grain} in " in (row.explanation or "")

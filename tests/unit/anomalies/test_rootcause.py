@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from benchmarks.anomalies.rootcause import named
 from pipelines.anomalies.flags import Effect, Flag, Severity
 from pipelines.anomalies.rootcause import (
     DriverCause,
@@ -37,19 +38,12 @@ def planted(seed: int) -> tuple[np.ndarray, int]:
     return rng.poisson(rates).astype(float), cause
 
 
-def test_a_cause_planted_in_one_of_fifty_segments_is_among_the_top_three() -> None:
-    seeds = range(40)
-    values, causes = zip(*(planted(seed) for seed in seeds), strict=True)
-    batch = SeriesBatch.of(np.vstack(values), "count", start=date(2025, 1, 6))
-    at = np.full(batch.shape[0], DAYS - 1)
-    foresight = foresee(batch, at, at)
-    found = 0
-    for seed in seeds:
-        segments = {seed * SEGMENTS + n: ("region", str(n)) for n in range(SEGMENTS)}
-        top = segment_causes(foresight, segments, DAYS - 1, DAYS - 1)
-        assert len(top) <= 3
-        found += str(causes[seed]) in {cause.segment for cause in top}
-    assert found >= 38
+@pytest.mark.parametrize("world", ["counts", "shares"])
+def test_a_cause_planted_in_one_of_fifty_segments_is_among_the_top_three(world: str) -> None:
+    """Any of them, as strong as it takes to move the total; the benchmark does the same with 1,000 seeds."""
+    among, leading = named(world, seeds=60, length=1)
+    assert among >= 0.95
+    assert leading >= 0.9
 
 
 def test_contributions_of_a_dimension_add_up_to_its_distance() -> None:
