@@ -1,6 +1,7 @@
 """What Dagster costs: time to load the definitions, and the part of a daily run that is not our own work.
 
-    python -m benchmarks.orchestration.run --metrics 100 --metrics 1000 [--scale 0.2]
+    python -m benchmarks.orchestration.run --metrics 100                 # the real work of a daily run beside it
+    python -m benchmarks.orchestration.run --metrics 1000 --hollow       # nothing but orchestration
 
 Loading is a fresh process, as Dagster's workers do it. Within a run our steps are timed where Dagster calls them
 (nested calls count once); everything else between the start of the run and its end is orchestration. The events of the
@@ -13,6 +14,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,15 +28,15 @@ from benchmarks.orchestration.scaled import scaled_catalogue
 
 LOAD = """
 import json, sys, time
-began = time.perf_counter()
+began = time.process_time()
 import dagster as dg
-imported = time.perf_counter()
+imported = time.process_time()
 from pipelines.definitions import defs
-room = time.perf_counter()
+room = time.process_time()
 made = defs() if callable(defs) else defs
 repository = made.get_repository_def()
 repository.load_all_definitions()
-ended = time.perf_counter()
+ended = time.process_time()
 print(json.dumps({"dagster": imported - began, "imports": room - imported, "definitions": ended - room}))
 """
 WORK = {
@@ -126,7 +128,7 @@ def measure(metrics: int, scale: float, repeats: int, profile: str | None) -> di
     load = min(loads, key=lambda one: sum(one.values()))
     return {
         "metrics": total,
-        "load_seconds": {name: round(seconds, 2) for name, seconds in load.items()},
+        "load_cpu_seconds": {name: round(seconds, 2) for name, seconds in load.items()},
         "run_seconds": round(wall, 2),
         "work_seconds": round(work, 2),
         "orchestration_seconds": round(wall - work, 2),
@@ -137,8 +139,91 @@ def measure(metrics: int, scale: float, repeats: int, profile: str | None) -> di
     }
 
 
+class Nothing:
+    """What a step returns that did nothing: every number is 0, every collection empty."""
+
+    def __getattr__(self, name: str) -> Any:
+        return {"states": {}, "kinds": {}, "bands": {}, "checks": (), "home": Path()}.get(name, 0)
+
+    def facts_of(self, name: str) -> dict[str, Any]:
+        """Of a published table."""
+        return {}
+
+
+@contextlib.contextmanager
+def hollow(installation: Any) -> Iterator[None]:
+    """Our steps as the assets call them, without their work: what is left of a run is Dagster's."""
+    import importlib
+
+    from pipelines.staging import StagedTable
+    from pipelines.staging.build import neutral_tables
+    from pipelines.steps.compute import Computed
+    from pipelines.steps.extract import Pulled
+
+    def extract(workspace: Any, source: Any, streams: list[str], log: Any) -> Iterator[Any]:
+        return (Pulled(stream, 0) for stream in streams)
+
+    def compute(installation: Any, warehouse: Any, metrics: list[str], **keywords: Any) -> Iterator[Any]:
+        return (Computed(name, 0, "no final value yet", "0" * 16) for name in metrics)
+
+    order = {model.table: position for position, model in enumerate(installation.models)}
+    tables = [
+        StagedTable(table, 0, (), ())  # inputs before what is folded from them
+        for table in sorted(
+            neutral_tables(installation.catalogue), key=lambda name: (order.get(name, -1), name)
+        )
+    ]
+    instead: dict[str, Callable[..., Any]] = {"extract": extract, "compute": compute}
+    instead |= {"land": lambda *_: (), "stage": lambda *_: tables, "check_staging": lambda *_: []}
+    before = []
+    for module_name, names in WORK.items():
+        module = importlib.import_module(module_name)
+        for name in names:
+            before.append((module, name, getattr(module, name)))
+            setattr(module, name, instead.get(name, lambda *_, **__: Nothing()))
+    try:
+        yield
+    finally:
+        for module, name, function in before:
+            setattr(module, name, function)
+
+
+def measure_hollow(metrics: int, repeats: int, profile: str | None) -> dict[str, Any]:
+    """Load and run an installation with so many metrics, without any work."""
+    from pipelines.installation import Installation
+    from pipelines.running import dagster_instance, run_job
+    from pipelines.sandboxed import SOURCES
+    from pipelines.workspace import Workspace
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        total = scaled_catalogue(home / "catalogue", metrics)
+        shutil.copytree(SOURCES, home / "sources")
+        nowhere = dict.fromkeys(("SALESFORCE_URL", "JIRA_URL", "INTERCOM_URL"), "http://127.0.0.1:9")
+        os.environ.update(nowhere, FILES_FOLDER=str(home), VITALS_HOME=str(home), DAGSTER_HOME="")
+        os.environ["VITALS_CATALOGUE"] = str(home / "catalogue")
+        loads = [loading() for _ in range(max(repeats, 1))]
+        found = []
+        installation = Installation.load(Workspace.from_environment())
+        with dagster_instance(home) as instance, hollow(installation):
+            for _ in range(max(repeats, 1) + 1):  # the first one makes the database
+                with profiled(profile):
+                    outcome = run_job(installation, instance)
+                assert outcome.succeeded, outcome.failures
+                found.append((outcome.seconds, len(instance.all_logs(outcome.run_id))))
+    seconds, events = min(found[1:])
+    load = min(loads, key=lambda one: sum(one.values()))
+    return {
+        "metrics": total,
+        "load_cpu_seconds": {name: round(part, 2) for name, part in load.items()},
+        "orchestration_seconds": round(seconds, 2),
+        "events": events,
+        "milliseconds_per_event": round(1000 * seconds / events, 2),
+    }
+
+
 def loading() -> dict[str, float]:
-    """Seconds that a fresh process needs until it has all definitions."""
+    """CPU seconds that a fresh process needs until it has all definitions; what else runs matters little."""
     done = subprocess.run(
         [sys.executable, "-c", LOAD], capture_output=True, text=True, check=True, env=os.environ
     )
@@ -168,10 +253,16 @@ def main() -> None:
     parser.add_argument("--metrics", type=int, action="append")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--hollow", action="store_true", help="without the work of our steps")
     parser.add_argument("--profile", help="write a profile of the last run to this file")
     options = parser.parse_args()
     for metrics in options.metrics or [100, 1000]:
-        print(json.dumps(measure(metrics, options.scale, options.repeats, options.profile)), flush=True)
+        found = (
+            measure_hollow(metrics, options.repeats, options.profile)
+            if options.hollow
+            else measure(metrics, options.scale, options.repeats, options.profile)
+        )
+        print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":
