@@ -10,6 +10,7 @@ import logging
 
 import dagster as dg
 
+from pipelines.assets.backtest import backtest_asset
 from pipelines.assets.cadence import company_calendar
 from pipelines.assets.dictionary import dictionary_asset
 from pipelines.assets.kpis import kpi_assets
@@ -36,6 +37,7 @@ def build_definitions(
         staging_asset(installation),
         *kpi_assets(installation),
         *outcome_assets(installation.catalogue),
+        backtest_asset(),
     ]
     checks = [key for asset in assets for key in asset.check_keys]
     return dg.Definitions(

@@ -19,6 +19,7 @@ from typing import Any
 import dagster as dg
 
 from definitions.model import Calendar
+from pipelines.assets.backtest import BACKTEST
 from pipelines.assets.specs import RAW
 
 DAILY, RECOMPUTE, RESTATE = "daily", "recompute", "restate"
@@ -32,7 +33,7 @@ def build_jobs(
 ) -> list[dg.UnresolvedAssetJobDefinition]:
     """All jobs. Work per asset is small: one process runs them all unless `executor` says otherwise."""
     chosen = executor or dg.in_process_executor
-    everything = dg.AssetSelection.all()
+    everything = dg.AssetSelection.all() - dg.AssetSelection.assets(BACKTEST)
     kept = everything - dg.AssetSelection.key_prefixes([RAW])
     return [
         dg.define_asset_job(

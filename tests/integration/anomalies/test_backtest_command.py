@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import definitions
 from pipelines.assets.backtest import BACKTEST, backtest_asset
+from pipelines.assets.cadence import company_calendar
 from pipelines.cli.app import app
 from pipelines.definitions import build_definitions
 from pipelines.installation import Installation
@@ -180,8 +181,9 @@ def test_a_configuration_that_names_nothing_known_fails_with_the_nearest_name(en
 
 def test_the_asset_is_there_for_people_and_in_no_job(environment: Path) -> None:
     workspace = Workspace.from_environment()
-    graph = build_definitions(Installation.load(workspace)).resolve_asset_graph()
+    installation = Installation.load(workspace)
+    graph = build_definitions(installation).resolve_asset_graph()
     assert BACKTEST in graph.get_all_asset_keys()
-    for job in build_jobs():
+    for job in build_jobs(company_calendar(installation.catalogue), workspace.now()):
         assert BACKTEST not in job.selection.resolve(graph), job.name
     assert Path(definitions.__file__).parent / "catalogue" == workspace.catalogue
