@@ -10,7 +10,7 @@ import logging
 
 import dagster as dg
 
-from pipelines.assets.backtest import backtest_asset
+from pipelines.assets.backtest import BACKTEST, backtest_asset
 from pipelines.assets.cadence import company_calendar
 from pipelines.assets.dictionary import dictionary_asset
 from pipelines.assets.kpis import kpi_assets
@@ -44,7 +44,7 @@ def build_definitions(
         assets=assets,
         jobs=list(jobs.values()),
         schedules=build_schedules(
-            installation.catalogue, jobs, (key for asset in assets for key in asset.keys)
+            installation.catalogue, jobs, (key for asset in assets for key in asset.keys if key != BACKTEST)
         ),
         sensors=build_sensors(checks),
         resources={
