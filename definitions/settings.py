@@ -442,7 +442,10 @@ class LintSettings(Section):
     )
     stale_quarters: int = Field(2, ge=1, description="quarters without a review that make a metric stale")
     near_duplicate_plan: float = Field(
-        0.85, gt=0, le=1, description="likeness of two normalised plans that makes a near-duplicate (fraction)"
+        0.85,
+        gt=0,
+        le=1,
+        description="likeness of two normalised plans that makes a near-duplicate (fraction)",
     )
     near_duplicate_name: float = Field(
         0.6, gt=0, le=1, description="likeness of the two names that is needed beside it (fraction)"

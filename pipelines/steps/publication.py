@@ -171,7 +171,8 @@ def _publication(
     contributions = take(score.CONTRIBUTIONS, ContributionRow)
     fresh = take(stage.FRESHNESS, FreshnessRow)
     results = tuple(quality_row(check) for check in checks)
-    messages, dues = nudges(installation, take(score.DUES, CheckInDueRow))
+    spoken = said(installation).check_ins
+    messages, dues = nudges(installation, take(score.DUES, CheckInDueRow), spoken)
     charts = series_of(values, flags)
     found: Found = (
         anomalies(flags, coverage, catalogue, where, charts)
@@ -179,7 +180,7 @@ def _publication(
         + key_results(scores, catalogue, where)
         + _troubles(installation, warehouse, checks)
         + check_ins_due(messages, catalogue, where)
-        + check_ins(said(installation).check_ins, catalogue, where, now)
+        + check_ins(spoken, catalogue, where, now)
         + definitions_changed(catalogue, where, last_complete_day(installation))
     )
     alerts = to_publish(engine, found, catalogue, now, run_id=run_id)
