@@ -63,7 +63,7 @@ class RateBudget:
         while True:
             with self._changed:
                 now = self._monotonic()
-                while self._answered and self._answered[0] <= now - self.seconds:
+                while self._answered and self._answered[0] + self.seconds <= now:
                     self._answered.popleft()
                 free_at = self._closed_until
                 if len(self._answered) + self._under_way >= self.requests:

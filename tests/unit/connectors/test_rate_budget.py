@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.errors import RateLimited
@@ -26,6 +26,7 @@ class Time:
         self.now += seconds
 
 
+@example(1, [(0.004569229600161152, 0.0), (0.0, 0.0), (0.0, 0.0)])
 @given(st.integers(1, 5), st.lists(st.tuples(st.floats(0, 3), st.floats(0, 1)), max_size=40))
 def test_no_window_at_the_vendor_holds_more_than_the_budget(
     requests: int, trips: list[tuple[float, float]]
