@@ -118,9 +118,9 @@ def any_of(*conditions: Node) -> Node:
 
 
 def least(samples: list[Node]) -> Node:
-    """The smallest sample behind a value."""
+    """The smallest sample behind a value; nothing at all is a sample of none, whatever else the plan reads."""
     unique = {sample.sql(): sample for sample in samples}
-    first, *others = unique.values()
+    first, *others = (nodes.coalesce(sample, nodes.number(0)) for sample in unique.values())
     return exp.Least(ignore_nulls=True, this=first, expressions=others) if others else first
 
 

@@ -71,7 +71,7 @@ def compute(
     held = {name: why for name, why in held.items() if name not in absent}
     chosen = [name for name in names if name not in held and name not in absent]
     told = recompute(warehouse, compiler, chosen, through=last_day, full=full, log=log)
-    values = computed(warehouse, chosen)
+    values = _without_nothing(computed(warehouse, chosen))
     frame = apply_states(values, catalogue, as_of=now, end=last_day, metrics=chosen).cast(FRAME)
     frame = with_former(frame, former_values(warehouse, compiler, chosen, now))
     if window is not None:
@@ -90,6 +90,18 @@ def compute(
             rows = warehouse.query(f"SELECT * FROM {VALUES} WHERE metric = ? ORDER BY ALL", [name])
         else_told = f"{NO_SOURCE}: {', '.join(absent[name])}" if name in absent else HELD_BACK
         yield _told(name, rows, installation.hashes[name], told.get(name, else_told))
+
+
+def _without_nothing(values: pa.Table) -> pa.Table:
+    """Rows that rest on something: one without a value, parts or a single row behind it is a gap like any other.
+
+    Whether a statement yields such rows depends on what else it computes, and the published values must not.
+    """
+    parts = [pc.is_valid(values[name]) for name in ("value", "numerator", "denominator")]
+    rests = pc.greater(pc.fill_null(values["sample_size"], 0), 0)
+    for part in parts:
+        rests = pc.or_(rests, part)
+    return values.filter(rests)
 
 
 def _replace(warehouse: Warehouse, frame: pa.Table, names: Sequence[str], window: tuple[date, date]) -> None:
