@@ -21,6 +21,7 @@ from pipelines.alerts.model import Alert, AlertType, Contributor, Fact, Severity
 from pipelines.alerts.raising import raise_now
 from pipelines.alerts.sources import Found
 from pipelines.cli.app import app
+from pipelines.cli.output import console
 from pipelines.publishing.dictionary import dictionary_rows
 from pipelines.publishing.engine import open_reporting, reading
 from pipelines.publishing.migrations import upgrade
@@ -80,9 +81,10 @@ def installed(
             "VITALS_NOW": NOW.isoformat(),
             "VITALS_MAIL_URL": f"mailto://127.0.0.1:{box.port}?from=vitals@example.com&mode=insecure",
             "VITALS_ON_CALL_URL": f"json://127.0.0.1:{receiver.port}/on-call",
-            "COLUMNS": "200",
         }.items():
             monkeypatch.setenv(name, text)
+        # A console measures the screen when it is made, which another test may have done before.
+        monkeypatch.setattr(console, "_width", 200)
         for name in ("VITALS_CATALOGUE", "VITALS_REPORTING_URL", "VITALS_USER"):
             monkeypatch.delenv(name, raising=False)
         yield Installed(cleared(engine), catalogue, receiver, box)
