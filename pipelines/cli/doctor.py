@@ -6,12 +6,16 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipelines.cli.output import Exit, console, show
 from pipelines.workspace import Workspace
+
+if TYPE_CHECKING:
+    from definitions.model import Catalogue
 
 State = Literal["ok", "warning", "failed", "skipped"]
 _MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[bold red]✗[/]", "skipped": "[dim]–[/]"}
@@ -27,6 +31,19 @@ class Finding:
     state: State
     found: str
     mend: str = ""
+
+
+@dataclass
+class _Setup:
+    """What the steps look at; the dictionary is read once for all of them."""
+
+    workspace: Workspace
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        from definitions import load_catalogue
+
+        return load_catalogue(self.workspace.catalogue)
 
 
 def register(app: typer.Typer) -> None:
@@ -60,6 +77,7 @@ def doctor(
 
 def examine(workspace: Workspace, *, online: bool = False) -> Iterator[Finding]:
     """The steps in order; each is looked at even where one before it failed."""
+    setup = _Setup(workspace)
     for step, look in (
         ("Python", _python),
         ("home", _home),
@@ -72,17 +90,17 @@ def examine(workspace: Workspace, *, online: bool = False) -> Iterator[Finding]:
         ("report", _report),
         ("alerts", _alerts),
     ):
-        yield _guarded(step, look, workspace)
+        yield _guarded(step, look, setup)
 
 
-def _guarded(step: str, look: Callable[[Workspace], Finding], workspace: Workspace) -> Finding:
+def _guarded(step: str, look: Callable[[_Setup], Finding], setup: _Setup) -> Finding:
     try:
-        return look(workspace)
+        return look(setup)
     except Exception as error:  # a doctor that dies of what it should find helps nobody
         return Finding(step, "failed", _first_line(error), "Mend what the message names, then ask again.")
 
 
-def _python(workspace: Workspace) -> Finding:
+def _python(setup: _Setup) -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] != (3, 11):
         return Finding(
@@ -91,8 +109,8 @@ def _python(workspace: Workspace) -> Finding:
     return Finding("Python", "ok", version)
 
 
-def _home(workspace: Workspace) -> Finding:
-    home = workspace.home
+def _home(setup: _Setup) -> Finding:
+    home = setup.workspace.home
     if not home.exists():
         return Finding("home", "warning", f"{home} is not there yet", "The first run makes it.")
     free = shutil.disk_usage(home).free
@@ -103,27 +121,29 @@ def _home(workspace: Workspace) -> Finding:
     return Finding("home", "ok", f"{home}, {free >> 30} GiB free")
 
 
-def _dictionary(workspace: Workspace) -> Finding:
-    from definitions import CatalogueError, load_catalogue
+def _dictionary(setup: _Setup) -> Finding:
+    from definitions import CatalogueError
 
     try:
-        catalogue = load_catalogue(workspace.catalogue)
+        catalogue = setup.catalogue
     except CatalogueError as error:
         told = f"{len(error.problems)} problems, the first: {error.problems[0]}"
-        return Finding("dictionary", "failed", told, f"`vitals check {workspace.catalogue}` lists them all.")
+        return Finding(
+            "dictionary", "failed", told, f"`vitals check {setup.workspace.catalogue}` lists them all."
+        )
     return Finding(
         "dictionary",
         "ok",
-        f"{len(catalogue.metrics)} metrics over {len(catalogue.sources)} sources in {workspace.catalogue}",
+        f"{len(catalogue.metrics)} metrics over {len(catalogue.sources)} sources in {setup.workspace.catalogue}",
     )
 
 
-def _rules(workspace: Workspace) -> Finding:
-    from definitions import CatalogueError, load_catalogue
+def _rules(setup: _Setup) -> Finding:
+    from definitions import CatalogueError
     from definitions.lint import lint
 
     try:
-        found = lint(load_catalogue(workspace.catalogue), today=workspace.now().date())
+        found = lint(setup.catalogue, today=setup.workspace.now().date())
     except CatalogueError:
         return Finding("rules", "skipped", "the dictionary does not load")
     open_ = [finding for finding in found if not finding.silenced]
@@ -132,22 +152,23 @@ def _rules(workspace: Workspace) -> Finding:
     failed = any(finding.severity == "error" for finding in open_)
     state: State = "failed" if failed else "warning"
     return Finding(
-        "rules", state, f"{len(open_)} findings", f"`vitals check {workspace.catalogue}` lists them."
+        "rules", state, f"{len(open_)} findings", f"`vitals check {setup.workspace.catalogue}` lists them."
     )
 
 
-def _sources(workspace: Workspace) -> Finding:
+def _sources(setup: _Setup) -> Finding:
     from pipelines.installation import Installation
     from pipelines.steps.sourceless import sourceless
+    from pipelines.steps.sources import load_sources
 
-    if not workspace.sources.is_dir() or not any(workspace.sources.glob("*.y*ml")):
+    if not setup.workspace.sources.is_dir() or not any(setup.workspace.sources.glob("*.y*ml")):
         return Finding(
             "sources",
             "failed",
-            f"no source is described in {workspace.sources}",
+            f"no source is described in {setup.workspace.sources}",
             "Copy one from examples/ into it and fill it in; or set VITALS_SOURCES.",
         )
-    installation = Installation.load(workspace)
+    installation = Installation.of(setup.workspace, setup.catalogue, load_sources(setup.workspace))
     names = ", ".join(source.name for source in installation.sources)
     absent = sourceless(installation.catalogue, installation.models)
     if absent:
@@ -161,17 +182,18 @@ def _sources(workspace: Workspace) -> Finding:
     return Finding("sources", "ok", names)
 
 
-def _credentials_skipped(workspace: Workspace) -> Finding:
+def _credentials_skipped(setup: _Setup) -> Finding:
     return Finding("credentials", "skipped", "not asked", "`vitals doctor --online` asks each system.")
 
 
-def _credentials(workspace: Workspace) -> Finding:
+def _credentials(setup: _Setup) -> Finding:
     from connectors.operations import check_source
     from connectors.runtime import Runtime
     from pipelines.steps.sources import load_sources
 
     reports = [
-        check_source(source.config, Runtime(clock=workspace.clock)) for source in load_sources(workspace)
+        check_source(source.config, Runtime(clock=setup.workspace.clock))
+        for source in load_sources(setup.workspace)
     ]
     bad = [report for report in reports if not report.ok]
     if bad:
@@ -180,11 +202,11 @@ def _credentials(workspace: Workspace) -> Finding:
     return Finding("credentials", "ok", f"{len(reports)} systems can be read")
 
 
-def _warehouse(workspace: Workspace) -> Finding:
+def _warehouse(setup: _Setup) -> Finding:
     from pipelines.warehouse import open_warehouse
 
-    url = workspace.warehouse_url
-    if url.startswith("duckdb:///") and not (workspace.home / "warehouse.duckdb").exists():
+    url = setup.workspace.warehouse_url
+    if url.startswith("duckdb:///") and not (setup.workspace.home / "warehouse.duckdb").exists():
         return Finding("warehouse", "warning", "nothing is loaded yet", "`vitals run` loads it.")
     with open_warehouse(url, read_only=True) as warehouse:
         computed = warehouse.exists("vitals.kpi_values")
@@ -193,12 +215,12 @@ def _warehouse(workspace: Workspace) -> Finding:
     return Finding("warehouse", "ok", "it can be read, and holds computed values")
 
 
-def _reporting(workspace: Workspace) -> Finding:
+def _reporting(setup: _Setup) -> Finding:
     from pipelines.publishing import open_reporting, reading
     from pipelines.publishing.engine import place_of
     from pipelines.publishing.migrations import head, revision
 
-    engine = open_reporting(workspace.reporting_url)
+    engine = open_reporting(setup.workspace.reporting_url)
     try:
         with reading(engine) as connection:
             found = revision(connection)
@@ -219,8 +241,8 @@ def _reporting(workspace: Workspace) -> Finding:
     return Finding("reporting database", "ok", f"{place} is at schema {found}")
 
 
-def _report(workspace: Workspace) -> Finding:
-    index = workspace.report / "index.html"
+def _report(setup: _Setup) -> Finding:
+    index = setup.workspace.report / "index.html"
     if not index.is_file():
         return Finding(
             "report", "warning", f"there is no {index}", "The next run builds it; `vitals serve` shows it."
@@ -228,13 +250,12 @@ def _report(workspace: Workspace) -> Finding:
     return Finding("report", "ok", str(index))
 
 
-def _alerts(workspace: Workspace) -> Finding:
+def _alerts(setup: _Setup) -> Finding:
     from connectors.errors import ConfigurationError
     from connectors.secret import is_reference, resolve
-    from definitions import load_catalogue
 
     unset = []
-    for channel in load_catalogue(workspace.catalogue).channels.values():
+    for channel in setup.catalogue.channels.values():
         if not is_reference(channel.url):
             continue
         try:
