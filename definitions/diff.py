@@ -21,7 +21,7 @@ from definitions.calendars import period_end
 from definitions.compiler import Compiler
 from definitions.errors import CatalogueError, Problem
 from definitions.loading import load_catalogue, load_texts
-from definitions.model import Catalogue, Metric
+from definitions.model import Catalogue, Location, Metric
 from definitions.versions import changed_itself, inputs_of, normal_form
 
 
@@ -78,10 +78,10 @@ def catalogue_at(reference: str, folder: Path) -> Catalogue:
     if path.is_dir():
         return load_catalogue(path)
     if reference.startswith("-"):
-        raise CatalogueError([Problem("BAD_REFERENCE", f"{reference!r} is no git reference", text=reference)])
-    top = _git(folder, "rev-parse", "--show-toplevel").decode().strip()
+        raise CatalogueError([_bad_reference(reference, f"{reference!r} is no git reference")])
+    top = _git(folder, reference, "rev-parse", "--show-toplevel").decode().strip()
     inside = folder.resolve().relative_to(Path(top).resolve()).as_posix()
-    archive = _git(Path(top), "archive", "--format=tar", reference, "--", inside)
+    archive = _git(Path(top), reference, "archive", "--format=tar", reference, "--", inside)
     texts: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
@@ -91,13 +91,17 @@ def catalogue_at(reference: str, folder: Path) -> Catalogue:
     return load_texts(texts, root=folder)
 
 
-def _git(folder: Path, *arguments: str) -> bytes:
+def _git(folder: Path, reference: str, *arguments: str) -> bytes:
     done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=False)
     if done.returncode != 0:
         told = done.stderr.decode(errors="replace").strip().splitlines()
         message = f"git {arguments[0]} failed: {told[0] if told else 'no message'}"
-        raise CatalogueError([Problem("BAD_REFERENCE", message, hint="Give a folder, a branch or a commit.")])
+        raise CatalogueError([_bad_reference(reference, message)])
     return done.stdout
+
+
+def _bad_reference(reference: str, message: str) -> Problem:
+    return Problem("BAD_REFERENCE", message, Location(reference, 1, 1), reference)
 
 
 def _change(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 from pipelines.cli.output import Exit, console, errors, show
 from pipelines.workspace import Workspace
-
-if TYPE_CHECKING:
-    from definitions.model import Catalogue
 
 SHOWN = 200
 COLUMNS = {
@@ -78,7 +75,7 @@ def asof(
     finally:
         engine.dispose()
     rows = table.select([*COLUMNS]).rename_columns([*COLUMNS.values()]).to_pylist()
-    rows = [_reasoned(row, catalogue) for row in _last(rows, last)]
+    rows = _last(rows, last)
     if as_json:
         show([row | {"as_of": when} for row in rows], as_json=True)
         return
@@ -110,15 +107,6 @@ def instant(text: str, zone: str, now: datetime) -> datetime:
             f"{text!r} is no moment: write now, 2026-07-14 or 2026-07-14T08:30", param_hint="MOMENT"
         ) from error
     return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
-
-
-def _reasoned(row: dict[str, Any], catalogue: Catalogue) -> dict[str, Any]:
-    """A row that another definition computed, with the reason of that definition."""
-    metric = catalogue.metrics.get(row["metric"])
-    change = next((c for c in metric.changes if c.version == row["version"]), None) if metric else None
-    if row["why"] != "redefined" or change is None:
-        return row
-    return row | {"reason": f"{row['reason']}: version {change.version}, {change.why}"}
 
 
 def _told(row: Mapping[str, object], *, grain: bool, segments: bool) -> dict[str, object]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import (
@@ -20,13 +21,18 @@ from sqlalchemy import (
     Date,
     FromClause,
     MetaData,
+    ScalarSelect,
     Table,
     Text,
     and_,
+    case,
+    cast,
     delete,
     exists,
     func,
     insert,
+    literal,
+    literal_column,
     null,
     select,
     text,
@@ -64,16 +70,40 @@ _VALUE_KIND = """CASE
   WHEN published.value_state <> 'provisional' THEN 'restated'
   WHEN stage_kpi_value.value_state <> 'provisional' THEN 'settled'
   ELSE 'provisional_update' END"""
-_VALUE_REASON = """CASE
-  WHEN stage_kpi_value.value_state = 'blocked' THEN stage_kpi_value.state_reason
-  WHEN published.value_state = 'blocked' THEN 'its checks pass again'
-  WHEN published.metric_version_key <> stage_kpi_value.metric_version_key THEN 'computed by another definition'
-  WHEN published.value_state <> 'provisional' AND NOT (published.value {same} stage_kpi_value.value
+_RESTATED = """published.value_state <> 'provisional' AND NOT (published.value {same} stage_kpi_value.value
     AND published.numerator {same} stage_kpi_value.numerator
-    AND published.denominator {same} stage_kpi_value.denominator) THEN :restatement_reason
-  END"""
+    AND published.denominator {same} stage_kpi_value.denominator)"""
+REDEFINED = "computed by another definition"
 _FIRST_KIND = "CASE stage_kpi_value.value_state WHEN 'blocked' THEN 'blocked' ELSE 'first' END"
 _FIRST_REASON = "CASE stage_kpi_value.value_state WHEN 'blocked' THEN stage_kpi_value.state_reason END"
+
+
+def _reason(restated: str, restatement_reason: str) -> ColumnElement[Any]:
+    """Why a value follows another one; a new definition says which version it is, and why it was changed."""
+    staged, published = (
+        literal_column(f"{table}.metric_version_key") for table in ("stage_kpi_value", "published")
+    )
+    version = cast(_of_version("version", staged), Text())
+    own = literal(f"{REDEFINED}: version ").concat(version).concat(", ")
+    redefined = case(
+        (
+            _of_version("version", staged) != _of_version("version", published),
+            own.concat(_of_version("change_reason", staged)),
+        ),
+        else_=f"{REDEFINED} of what it is computed from",
+    )
+    return case(
+        (text("stage_kpi_value.value_state = 'blocked'"), literal_column("stage_kpi_value.state_reason")),
+        (text("published.value_state = 'blocked'"), "its checks pass again"),
+        (published != staged, redefined),
+        (text(restated), restatement_reason),
+    )
+
+
+def _of_version(column: str, key: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """An attribute of the definition with this key."""
+    version = schema.metric_version
+    return select(version.c[column]).where(version.c.metric_version_key == key).scalar_subquery()
 
 
 class ValueStage:
@@ -128,10 +158,9 @@ class ValueStage:
         if self.blocked:
             self._stage_blocked()
         same = "IS NOT DISTINCT FROM" if self._connection.dialect.name == "postgresql" else "IS"
-        reason = text(_VALUE_REASON.format(same=same))
         wording = Wording(
             kind=text(_VALUE_KIND.format(same=same)),
-            reason=reason.bindparams(restatement_reason=self._restatement_reason),
+            reason=_reason(_RESTATED.format(same=same), self._restatement_reason),
             first_kind=text(_FIRST_KIND),
             first_reason=text(_FIRST_REASON),
         )

@@ -111,15 +111,18 @@ def test_with_approval_it_is_restated_from_its_day_and_the_old_values_stay(
     for month in ("2026-01", "2026-04", "2026-05"):
         assert after["tickets_opened"][month] == before["tickets_opened"][month]
 
-    (told,) = desk.published(
+    (entry,) = desk.published(
         "SELECT change_reason, proposed_by, approved_by, restate_from FROM metric_version"
         " WHERE metric_id = 'total_cost' AND version = 2 AND is_current"
     )
-    assert list(told.values()) == ["Low ones cost too", "ana", "bob", "2026-04-01"]
-    assert after[TOTAL_COST]["2026-04"]["revision_reason"] == "computed by another definition"
+    assert list(entry.values()) == ["Low ones cost too", "ana", "bob", "2026-04-01"]
+    told = after[TOTAL_COST]["2026-04"]["revision_reason"]
+    assert told == "computed by another definition: version 2, Low ones cost too"
+    inherited = after["cost_each"]["2026-04"]["revision_reason"]
+    assert inherited == "computed by another definition of what it is computed from"
     shown = CliRunner().invoke(app, ["asof", "now", TOTAL_COST, "--grain", "month", "--json"]).stdout
     reasons = {row["period"][:7]: row["reason"] for row in json.loads(shown)}
-    assert reasons["2026-04"] == "computed by another definition: version 2, Low ones cost too"
+    assert reasons["2026-04"] == told
     assert reasons["2026-03"] is None
 
     engine = open_reporting(f"sqlite:///{desk.home}/home/reporting.db")

@@ -101,7 +101,8 @@ def test_each_of_the_six_differences_makes_a_revision(
         restatement_reason="late ratings",
     )
     assert current(engine, "revision, revision_kind") == [(2, kind)]
-    reasons = {"restated": "late ratings", "redefined": "computed by another definition", "retargeted": None}
+    defined = f"computed by another definition: version 2, {versions[1].change_reason}"
+    reasons = {"restated": "late ratings", "redefined": defined, "retargeted": None}
     assert current(engine, "revision_reason") == [(reasons[kind],)]
     assert rows(engine, "SELECT count(*) FROM kpi_value") == [(2,)]
     assert_whole(engine)
