@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Boolean, ColumnElement, Connection, Date, Double, Integer, Select, cast
+from sqlalchemy import Boolean, ColumnElement, Connection, Date, Dialect, Double, Integer, Select, cast
 
 from pipelines.publishing.types import Quantity, UtcTimestamp
+
+PIECE = 20_000
+"""Rows that are held as the driver's objects at a time."""
 
 
 def fetch(connection: Connection, query: Select[Any]) -> pa.Table:
@@ -21,10 +25,33 @@ def fetch(connection: Connection, query: Select[Any]) -> pa.Table:
         ),
         maintain_column_froms=True,
     )
-    rows = connection.execute(plain).all()
-    by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
-    arrays = [pa.array(values, kind) for values, kind in zip(by_column, kinds, strict=True)]
-    return pa.table(arrays, names=[column.name for column in columns])
+    result = connection.execute(plain)
+    if result.cursor is None:
+        raise TypeError("only a query has rows to fetch")
+    readers = [_reader(column, kind, connection.dialect) for column, kind in zip(columns, kinds, strict=True)]
+    schema = pa.schema([(column.name, kind) for column, kind in zip(columns, kinds, strict=True)])
+    pieces = []
+    # The driver's rows, a piece at a time: a row object each would cost more than reading it.
+    while rows := result.cursor.fetchmany(PIECE):
+        by_column = zip(*rows, strict=True)
+        arrays = [read(values) for read, values in zip(readers, by_column, strict=True)]
+        pieces.append(pa.record_batch(arrays, schema=schema))
+    result.close()
+    return pa.Table.from_batches(pieces, schema=schema)
+
+
+def _reader(
+    column: ColumnElement[Any], kind: pa.DataType, dialect: Dialect
+) -> Callable[[Sequence[Any]], pa.Array]:
+    """What makes an array of the driver's values of a column."""
+    if kind == pa.float64():
+        return lambda values: pa.array(values, kind)
+    if kind == pa.date32() and dialect.name == "sqlite":
+        return lambda values: pa.array(values, pa.string()).cast(kind)
+    convert = column.type.dialect_impl(dialect).result_processor(dialect, None)
+    if convert is None:
+        return lambda values: pa.array(values, kind)
+    return lambda values: pa.array([convert(value) for value in values], kind)
 
 
 def column_type(column: ColumnElement[Any]) -> pa.DataType:
