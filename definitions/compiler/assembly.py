@@ -121,7 +121,16 @@ class Assembly:
         if not isinstance(stage, DayShiftStage):
             ticks = self._ticks(metric, *(span.unit for span in asked.offsets))
             inner = self._by_tick(metric, replace(asked, offsets=()), ticks)
-            stage = DayShiftStage(self.context, metric.name, inner, ticks, asked.offsets, _period_agg(metric))
+            zero = metric.missing is Missing.ZERO
+            stage = DayShiftStage(
+                self.context,
+                metric.name,
+                inner,
+                ticks,
+                asked.offsets,
+                _period_agg(metric),
+                gaps_are_zero=zero,
+            )
             self.stages[key] = stage
         return value_of(stage.reading)
 

@@ -13,13 +13,16 @@ from sqlglot import exp
 from definitions.compiler import nodes
 from definitions.compiler.columns import Build, exact_number
 from definitions.compiler.layout import (
+    DAYS,
     Frame,
     Layout,
     Query,
     Range,
     calendar_joins,
     day_grains,
+    longest_period,
     output_days,
+    period_days,
     period_readings,
 )
 from definitions.compiler.nodes import Node
@@ -109,11 +112,14 @@ class DayShiftStage(ValueStage):
         ticks: Ticks,
         offsets: tuple[Span, ...],
         period_agg: str,
+        *,
+        gaps_are_zero: bool = False,
     ) -> None:
         super().__init__(context, name, "shifted", ticks)
         self.daily = daily
         self.offsets = offsets
         self.period_agg = period_agg
+        self.averages_all_days = gaps_are_zero and period_agg == "average"
 
     def scans(self) -> list[Scan]:
         return self.daily.reads
@@ -137,12 +143,19 @@ class DayShiftStage(ValueStage):
         sample = nodes.column("sample", daily.name)
         if self.period_agg == "average":
             exact = exact_number(value, ColumnType.DOUBLE)
-            read: Node = nodes.divide(exp.Sum(this=exact), exp.Count(this=exact.copy()))
+            days: Node = exp.Count(this=exact.copy())
+            if self.averages_all_days:
+                days = exp.Max(this=nodes.column(DAYS))
+            read: Node = nodes.divide(exp.Sum(this=exact), days)
             counted: Node = exp.Sum(this=sample)
         else:
             kind = exp.ArgMax if self.period_agg == "last" else exp.ArgMin
             read = kind(this=value, expression=order)
             counted = kind(this=sample, expression=order.copy())
+        joins = [nodes.join(nodes.table(daily.name), on, "INNER")]
+        if self.averages_all_days:
+            joins.append(period_days(readings, readings, layout))
+            first = self.ticks.add(first, Span(longest_period(layout), Grain.DAY), -1)
         query = nodes.select(
             [
                 *times,
@@ -151,7 +164,7 @@ class DayShiftStage(ValueStage):
                 nodes.aliased(counted, self.reading.sample),
             ],
             nodes.table(readings),
-            joins=[nodes.join(nodes.table(daily.name), on, "INNER")],
+            joins=joins,
             group=[*(t.copy() for t in times), *(d.copy() for d in dims)],
         )
         return [*daily.steps, self.spine(first, last), Cte(readings, self.readings()), Cte(self.base, query)]

@@ -304,5 +304,30 @@ def period_readings(layout: Frame, days: str) -> exp.Query:
     return nodes.union_all(parts)
 
 
+DAYS = "days_of_period"
+"""Column of `period_days`."""
+
+
+def period_days(readings: str, level: str, layout: Layout) -> exp.Join:
+    """Joins to ``level`` how many ticks of the spine each of its periods has: what a mean over all days divides by."""
+    keys = layout.time_keys
+    counted = nodes.select(
+        [*(nodes.column(key) for key in keys), nodes.aliased(nodes.count_rows(), DAYS)],
+        nodes.table(readings),
+        group=[nodes.column(key) for key in keys],
+    )
+    on = nodes.all_of(nodes.equals(nodes.column(key, "periods"), nodes.column(key, level)) for key in keys)
+    return nodes.join(nodes.subquery(counted, "periods"), on, "INNER")
+
+
+def longest_period(layout: Layout) -> int:
+    """Days that no period of the layout's grains exceeds, week patterns with a 53rd week included."""
+    grains = layout.grains if isinstance(layout, Frame) else tuple(key.grain for key in layout.times)
+    return max((trailing_days(grain) or _LONGEST.get(grain, 1) for grain in grains), default=1)
+
+
+_LONGEST = {Grain.WEEK: 7, Grain.MONTH: 42, Grain.QUARTER: 98, Grain.YEAR: 371}
+
+
 def _capped(day: Node, as_of: date | None) -> Node:
     return exp.Least(ignore_nulls=True, this=day, expressions=[nodes.date_literal(as_of)]) if as_of else day

@@ -208,10 +208,13 @@ class Planner(Assembly):
         source = self.source(measure.source)
         kind = "window" if formula.window else "to_date" if formula.grain_to_date else "ever"
         holding = Holding(kind, resolved.time, formula.window, formula.grain_to_date)
-        key = ("running", source.name, holding, formula.period_agg)
+        zero = metric.missing is Missing.ZERO
+        key = ("running", source.name, holding, formula.period_agg, zero)
         stage = self.stages.get(key)
         if not isinstance(stage, SpanStage):
-            stage = SpanStage(self.context, source, holding, formula.period_agg, metric.name)
+            stage = SpanStage(
+                self.context, source, holding, formula.period_agg, metric.name, gaps_are_zero=zero
+            )
             self.stages[key] = stage
         return self._of_leaf(stage.add(resolved, conditions, metric.name, asked.segments))
 

@@ -22,13 +22,16 @@ from definitions.compiler.calendar_sql import (
 )
 from definitions.compiler.columns import Columns, Leaf, Role, Spec, add_measure, aggregate, exact_number
 from definitions.compiler.layout import (
+    DAYS,
     Frame,
     Query,
     by_column,
     calendar_joins,
     day_grains,
     dim_alias,
+    longest_period,
     output_days,
+    period_days,
     period_readings,
     segment_columns,
     segment_sets,
@@ -38,7 +41,7 @@ from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.rows import Context, Cte, RowSource, Scan, needed_columns
 from definitions.compiler.ticks import Ticks
 from definitions.compiler.times import query_times
-from definitions.model import ColumnType, Source, Span
+from definitions.model import ColumnType, Grain, Source, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,20 @@ class SpanStage:
     """Levels of one source's rows that hold over spans of days, read at period ends or day by day."""
 
     def __init__(
-        self, context: Context, source: Source, holding: Holding, period_agg: str | None, name: str
+        self,
+        context: Context,
+        source: Source,
+        holding: Holding,
+        period_agg: str | None,
+        name: str,
+        *,
+        gaps_are_zero: bool = False,
     ) -> None:
         self.context = context
         self.source = source
         self.holding = holding
         self.period_agg = period_agg
+        self.averages_all_days = gaps_are_zero and period_agg == "average"
         self.rows = RowSource(context, source)
         self.base = context.unique(f"{source.name}_{'states' if period_agg is None else name}")
         self.additive = Columns(context.unique)
@@ -396,6 +407,13 @@ class SpanStage:
             last = min(last or layout.range.as_of, layout.range.as_of)
         begin: Node = self.ticks.begin(first) if first else self._extreme(exp.Min)
         end: Node = self.ticks.end(last) if last else self._extreme(exp.Max)
+        if self.averages_all_days:
+            if first is None:  # so that the first period with rows has all its days
+                begin = self.ticks.add(begin, Span(longest_period(layout), Grain.DAY), -1)
+            if last is None and (self.holding.window or self.holding.to_date):
+                end = self.ticks.add(
+                    end, Span(1, self.ticks.clock or Grain.DAY), -1
+                )  # there the last row is out
         return self.ticks.spine(begin, end)
 
     def _extreme(self, kind: type[exp.Min] | type[exp.Max]) -> Node:
@@ -486,7 +504,8 @@ class SpanStage:
         return nodes.select(columns, nodes.table(level), joins=[join])
 
     def _picked(self, level: str, dims: tuple[str, ...]) -> exp.Query:
-        """Daily values → periods: the first or last day with rows, or the mean of the days with rows."""
+        """Daily values → periods: the first or last day with rows, or the mean of the days with rows; of all
+        days where a gap means zero."""
         keys = [*self.context.layout.time_keys, *dims]
         parts: list[Node] = []
         for column, (leaf, rows) in self.values.items():
@@ -494,7 +513,13 @@ class SpanStage:
             value = nodes.double(leaf.natural())
             if self.period_agg == "average":
                 exact = nodes.when(has_rows, exact_number(value, ColumnType.DOUBLE))
-                mean = nodes.divide(exp.Sum(this=exact), exp.Count(this=exact.copy()))
+                days: Node = exp.Count(this=exact.copy())
+                if self.averages_all_days:
+                    unknown = exp.Sub(
+                        this=exp.Count(this=nodes.when(has_rows.copy(), nodes.number(1))), expression=days
+                    )
+                    days = exp.Sub(this=exp.Max(this=nodes.column(DAYS)), expression=nodes.paren(unknown))
+                mean = nodes.divide(exp.Sum(this=exact), nodes.paren(days))
                 parts.append(nodes.aliased(mean, column))
             else:
                 parts.append(nodes.aliased(self._pick(has_rows, value), column))
@@ -505,8 +530,13 @@ class SpanStage:
                 else self._pick(has_rows.copy(), nodes.column(leaf.rows))
             )
             parts.append(nodes.aliased(nodes.coalesce(total, nodes.number(0)), rows))
-        group = [nodes.column(key) for key in keys]
-        return nodes.select([*group, *parts], nodes.table(level), group=[g.copy() for g in group])
+        group = [nodes.column(key, level) for key in keys]
+        joins = []
+        if self.averages_all_days:
+            joins = [period_days(f"{self.base}_readings", level, self.context.layout)]
+        return nodes.select(
+            [*group, *parts], nodes.table(level), joins=joins, group=[g.copy() for g in group]
+        )
 
     def _pick(self, has_rows: Node, value: Node) -> Node:
         """The value on the first or last day that has rows."""

@@ -122,7 +122,8 @@ class Cumulative:
     """A running aggregate: over ``(t − window, t]``, since the start of ``grain_to_date``, or over all time.
 
     Read at a grain coarser than a day, ``period_agg`` picks the first, last or average daily value of the
-    period.
+    period: of its days with rows, and where a gap means zero (``missing: zero``) the average is over all its
+    days, as far as they have come. Source: dictionary rules, semantics 8.
     """
 
     input: Operand

@@ -271,6 +271,27 @@ def running(
     return compute
 
 
+def daily_mean(aggregate: Aggregate) -> Callable[[World], Values]:
+    """Each period's mean over its days, days without rows as zero (`missing: zero`); after the range nothing is known."""
+
+    def compute(world: World) -> Values:
+        daily = running(aggregate, days_back(1), "last")(
+            World(world.tables, world.calendar, ("day",), world.first_day, world.end)
+        )
+        lengths = {
+            (grain, start): (min(last, world.end) - start).days + 1
+            for grain, start, last in world.all_periods()
+        }
+        sums: dict[Key, list[float]] = defaultdict(list)
+        for (_, day, *segment), value in daily.items():
+            for grain, start in world.periods(day):
+                if world.in_range(grain, start):
+                    sums[grain, start, segment[0], segment[1]].append(value)
+        return {key: math.fsum(values) / lengths[key[:2]] for key, values in sums.items()}
+
+    return compute
+
+
 def ever(world: World, day: date) -> date | None:
     return None
 
@@ -540,6 +561,7 @@ EXPECTED: dict[str, Callable[[World], Values]] = {
     "two_months": running(total("amount"), months_back(2), "first"),
     "to_date": running(total("amount"), month_begin, "average"),
     "active": running(distinct("user_id"), days_back(3), "average"),
+    "daily_active": daily_mean(distinct("user_id")),
     "peak": running(extreme("amount", max), days_back(5), "last"),
     "open_things": balance(count, lambda row: row["is_open"], 0.0),
     "open_amount": balance(total("amount"), lambda row: row["is_open"], 0.0),

@@ -25,6 +25,7 @@ METRICS = (
     "last_week",
     "to_date",
     "running",
+    "daily_active",
     "open_amount",
     "cash",
     "converted",

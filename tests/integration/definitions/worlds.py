@@ -224,6 +224,11 @@ METRICS = "metrics:\n" + "".join(
             "active",
             "type: cumulative, source: events, agg: count_distinct, expr: user_id, window: 3 days, period_agg: average",
         ),
+        _metric(
+            "daily_active",
+            "type: cumulative, source: events, agg: count_distinct, expr: user_id, window: 1 day,"
+            " period_agg: average, missing: zero",
+        ),
         _metric("peak", "type: cumulative, source: events, agg: max, expr: amount, window: 5 days"),
         _metric("open_things", "type: balance, source: states, agg: count, filter: is_open"),
         _metric("open_amount", "type: balance, source: states, agg: sum, expr: amount, filter: is_open"),
