@@ -17,6 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from definitions.schema.goals import CycleShape, ObjectiveShape, TargetShape
+from definitions.schema.meanings import meaning
 from definitions.schema.metrics import METRIC_SHAPES
 from definitions.schema.organisation import CalendarShape, ChannelShape, PersonShape, TeamShape
 from definitions.schema.sources import SourceShape
@@ -126,4 +127,24 @@ def _finished(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
     head: dict[str, Any] = {"$schema": DIALECT, "title": f"Vitals {kind}"}
     if found:
         schema["$defs"] = dict(sorted(found.items()))
-    return {**head, **schema}
+    schema.setdefault("title", "file")
+    _describe(schema)
+    return {**head, **schema, "title": head["title"]}
+
+
+def _describe(node: Any) -> None:
+    """Say what each key of each shape means, where the field itself does not."""
+    if isinstance(node, list):
+        for part in node:
+            _describe(part)
+    if not isinstance(node, dict):
+        return
+    shape = str(node.get("title", ""))
+    if isinstance(node.get("properties"), dict):
+        is_metric = any(kind.__name__ == shape for kind in METRIC_SHAPES.values())
+        for key, field in node["properties"].items():
+            said = meaning(shape, key, is_metric=is_metric)
+            if said and isinstance(field, dict):
+                field.setdefault("description", said)
+    for part in node.values():
+        _describe(part)
