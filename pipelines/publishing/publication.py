@@ -144,8 +144,8 @@ class Publication:
 class Staged:
     """What an audit sees: the normalised value frame as it stands in staging, and the publication it is from.
 
-    `staged_values()` reads the staging table back from the database (the frame's columns, with
-    `segment_key`); `published_values()` reads the values now current in the frame's coverage.
+    `staged_values()` reads keys, numbers and states of the staging table back from the database;
+    `published_values()` those that are now current in the frame's coverage.
     """
 
     publication: Publication

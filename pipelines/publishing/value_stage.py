@@ -73,6 +73,9 @@ _VALUE_KIND = """CASE
 _RESTATED = """published.value_state <> 'provisional' AND NOT (published.value {same} stage_kpi_value.value
     AND published.numerator {same} stage_kpi_value.numerator
     AND published.denominator {same} stage_kpi_value.denominator)"""
+AUDITED = (*KPI_VALUE.natural_key, "value", "numerator", "denominator", "value_state")
+"""What an audit reads back to compare it with what was computed."""
+
 REDEFINED = "computed by another definition"
 _FIRST_KIND = "CASE stage_kpi_value.value_state WHEN 'blocked' THEN 'blocked' ELSE 'first' END"
 _FIRST_REASON = "CASE stage_kpi_value.value_state WHEN 'blocked' THEN stage_kpi_value.state_reason END"
@@ -80,9 +83,8 @@ _FIRST_REASON = "CASE stage_kpi_value.value_state WHEN 'blocked' THEN stage_kpi_
 
 def _reason(restated: str, restatement_reason: str) -> ColumnElement[Any]:
     """Why a value follows another one; a new definition says which version it is, and why it was changed."""
-    staged, published = (
-        literal_column(f"{table}.metric_version_key") for table in ("stage_kpi_value", "published")
-    )
+    staged: ColumnElement[Any] = literal_column("stage_kpi_value.metric_version_key")
+    published: ColumnElement[Any] = literal_column("published.metric_version_key")
     version = cast(_of_version("version", staged), Text())
     own = literal(f"{REDEFINED}: version ").concat(version).concat(", ")
     redefined = case(
@@ -138,14 +140,14 @@ class ValueStage:
         self._load(held)
 
     def staged(self) -> pa.Table:
-        """The staged rows, read back from the database."""
-        return fetch(self._connection, select(*(VALUES.c[name] for name in KPI_VALUE.columns)))
+        """Keys, numbers and states of the staged rows, read back from the database."""
+        return fetch(self._connection, select(*(VALUES.c[name] for name in AUDITED)))
 
     def published(self) -> pa.Table:
-        """Current values within the coverage of this publication."""
+        """Keys, numbers and states that are current within the coverage of this publication."""
         published = schema.kpi_value.alias("published")
         within = exists().where(_in_coverage(COVERAGE, published)).correlate(published)
-        columns = (published.c[name] for name in KPI_VALUE.columns)
+        columns = (published.c[name] for name in AUDITED)
         return fetch(self._connection, select(*columns).where(revisions.is_current("published"), within))
 
     def write(self, batch_id: int) -> Written:
