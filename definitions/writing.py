@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -35,14 +35,23 @@ from definitions.model import (
     Source,
     Span,
 )
+from definitions.schema.metrics import default_format, default_grains, unit_family
 
 Data = dict[str, Any]
 
 
-def to_yaml(data: Mapping[str, Any]) -> str:
-    """Plain data as YAML in the order given; every text that is no plain word is quoted."""
+def to_yaml(data: Mapping[str, Any], *, compact: bool = False) -> str:
+    """Plain data as YAML in the order given; every text that is no plain word is quoted.
+
+    ``compact``: as people write it, what holds nothing but words on one line: ``owner: {team: support, …}``.
+    """
     text: str = yaml.dump(
-        _plain(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100, default_flow_style=False
+        _plain(data),
+        Dumper=_CompactDumper if compact else _Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=110,
+        default_flow_style=None if compact else False,
     )
     return text
 
@@ -52,6 +61,19 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+class _CompactDumper(_Dumper):
+    """Lists stand below their key, indented; `on` is a word, as in the rest of a dictionary."""
+
+    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not (first in "oO" and tag.endswith(":bool"))]
+        for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
+        if first is not None
+    }
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
 
 
 def metric_data(metric: Metric) -> Data:
@@ -129,13 +151,16 @@ def agreement_data(metric: Metric) -> Data:
     """What people agreed about a metric: everything but what it computes, its name and its owner."""
     said = set(metric.undeclared)
     band = metric.band
+    family, currency = unit_family(metric.unit, None, None)
     return {
-        "segments": [list(segment) for segment in metric.segments],
-        "grains": list(metric.grains),
+        "segments": [segment[0] if len(segment) == 1 else list(segment) for segment in metric.segments],
+        "grains": _unless(
+            list(metric.grains), list(default_grains(None if "frequency" in said else metric.frequency))
+        ),
         "unit": metric.unit,
-        "unit_family": metric.unit_family,
-        "currency": metric.currency,
-        "display_format": metric.display_format,
+        "unit_family": _unless(metric.unit_family, family),
+        "currency": _unless(metric.currency, currency),
+        "display_format": _unless(metric.display_format, default_format(metric.unit_family)),
         "missing": None if "missing" in said else str(metric.missing),
         "minimum_sample": metric.minimum_sample,
         "frequency": None
@@ -148,7 +173,11 @@ def agreement_data(metric: Metric) -> Data:
         "red_at": metric.red_at,
         "intent": _unless(metric.intent, "improve"),
         "guardrails": [
-            {"metric": g.metric, "rationale": g.rationale, "tolerance_pct": g.tolerance_pct}
+            {
+                "metric": g.metric,
+                "rationale": g.rationale or None,
+                "tolerance_pct": _unless(g.tolerance_pct, 5.0),
+            }
             for g in metric.guardrails
         ],
         "level": None if "level" in said else metric.level,
@@ -160,7 +189,8 @@ def agreement_data(metric: Metric) -> Data:
         if metric.visibility == "restricted"
         else None,
         "drives": [
-            {"metric": d.metric, "lag": _span(d.lag), "expected_sign": d.expected_sign} for d in metric.drives
+            {"metric": d.metric, "lag": _span(d.lag), "expected_sign": _unless(d.expected_sign, 1)}
+            for d in metric.drives
         ],
         "drivers": {"operator": metric.drivers.operator, "inputs": list(metric.drivers.inputs)}
         if metric.drivers
@@ -174,6 +204,7 @@ def agreement_data(metric: Metric) -> Data:
         "replaced_by": metric.replaced_by,
         "deprecated_on": metric.deprecated_on,
         "reviewed_on": metric.reviewed_on,
+        "reviewed_by": metric.reviewed_by,
         "silence": [{"rule": rule, "why": why} for rule, why in metric.silences],
         "meta": dict(metric.meta),
     }
@@ -221,7 +252,7 @@ def source_data(source: Source) -> Data:
             **folded,
             "description": source.description,
             "owner": source.owner,
-            "key": list(source.key),
+            "key": source.key[0] if len(source.key) == 1 else list(source.key),
             "time": source.time,
             "settles_after": _span(source.settles_after),
             "filter": _text(source.filter),
@@ -229,7 +260,9 @@ def source_data(source: Source) -> Data:
             if source.validity
             else None,
             "history": source.history,
-            "dimensions": [_dimension(dimension) for dimension in source.dimensions.values()],
+            "dimensions": [
+                _bare(_dimension(dimension), "name") for dimension in source.dimensions.values()
+            ],
             "joins": [_join(join) for join in source.joins.values()],
             "columns": [_column(column) for column in source.columns.values()],
         }
@@ -247,11 +280,18 @@ def _dimension(dimension: Dimension) -> Data:
     )
 
 
+def _bare(data: Data, key: str) -> Any:
+    """A name alone where nothing else is said."""
+    return data[key] if list(data) == [key] else data
+
+
 def _join(join: Join) -> Data:
+    same = [left for left, right in join.on if left == right]
+    pairs = dict(join.on) if len(same) < len(join.on) else same[0] if len(same) == 1 else same
     return _kept(
         {
             "to": join.to,
-            "on": dict(join.on),
+            "on": pairs,
             "name": _unless(join.name, join.to),
             "relationship": _unless(join.relationship, "many_to_one"),
         }
