@@ -222,7 +222,8 @@ def _changed(
         body = answer.json()
         values = records_in(body, "values", answer)
         checkpoint = None
-        if not body.get("lastPage", True):
+        # The Cloud says `lastPage`, a Data Center `isLastPage`; where neither is said, the link tells.
+        if not body.get("lastPage", body.get("isLastPage", "nextPage" not in body)):
             # Only the query of the link is taken: behind a proxy its host is another one.
             query = parse_qs(urlsplit(str(body.get("nextPage", ""))).query)
             since = int(query["since"][0]) if "since" in query else int(body["until"])

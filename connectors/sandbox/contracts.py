@@ -1,6 +1,6 @@
 """Validates what fakes answer and what connectors send against the vendors' machine-readable contracts.
 
-    contracts = Contracts(folder)             # a folder with intercom-2.14.yaml, jira-cloud-v3.yml, …
+    contracts = Contracts(folder, …)          # folders with intercom-2.14.yaml, github.json, …
     sandbox.observe(contracts.observe)
     …
     assert contracts.violations == []
@@ -28,6 +28,8 @@ from connectors.sandbox.openapi import Document, Json, Operation
 FILES: Mapping[str, tuple[str, ...]] = {
     "salesforce": ("salesforce-bulk-2.yml",),
     "jira": ("jira-cloud-v3.yml",),
+    "jira_dc": ("jira-data-center.yml",),
+    "github": ("github.json",),
     "intercom": ("intercom-2.14.yaml",),
     "hubspot": ("hubspot-crm-search.yml", "hubspot-crm-deals.yml"),
     "zendesk": (
@@ -196,6 +198,8 @@ _PATHS: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 ERRORS: Mapping[str, Json] = {
     "jira": {"$ref": "#/components/schemas/ErrorCollection"},
+    "jira_dc": {"$ref": "#/components/schemas/ErrorCollection"},
+    "github": {"$ref": "#/components/schemas/basic-error"},
     "salesforce": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Error"}},
     "intercom": {"$ref": "#/components/schemas/error"},
     "hubspot": {"$ref": "#/components/schemas/Error"},
@@ -209,14 +213,15 @@ class Contracts:
     """The contracts of all vendors, loaded when first needed.
 
     Args:
-        folder: where the contract files lie.
+        folders: where the contract files lie; the first folder that has a file counts.
+        keep: how many kinds of violations are remembered at most.
 
     Attributes:
         checked: how many requests and answers had a contract so far.
     """
 
-    def __init__(self, folder: Path, keep: int = 50) -> None:
-        self.folder = folder
+    def __init__(self, *folders: Path, keep: int = 50) -> None:
+        self.folders = folders
         self.checked = 0
         self._keep = keep
         self._seen: deque[tuple[str, Exchange]] = deque()
@@ -281,12 +286,16 @@ class Contracts:
             (m, path): operation for (of, m, path), operation in SUPPLEMENTS.items() if of == system
         }
         return Document(
-            [self.folder / name for name in names],
+            [self._file(name) for name in names],
             nulls=NULLS.get(system, ()),
             paths=_PATHS.get(system, ()),
             extra=PARAMETERS.get(system, ()),
             supplements=supplements,
         )
+
+    def _file(self, name: str) -> Path:
+        places = [folder / name for folder in self.folders]
+        return next((place for place in places if place.exists()), places[0])
 
     def _graphql(self, exchange: Exchange) -> list[str]:
         """What the vendor's schema finds wrong with a query; the fake's own schema is compared with it once."""
@@ -294,7 +303,7 @@ class Contracts:
 
         found: list[str] = []
         if self._linear is None:
-            self._linear = build_schema((self.folder / "linear.graphql").read_text(encoding="utf-8"))
+            self._linear = build_schema(self._file("linear.graphql").read_text(encoding="utf-8"))
             found += [f"linear schema: {text}" for text in _differences(schema(), self._linear)]
         if exchange.fault is None and exchange.reply.status == 200:
             self.checked += 1

@@ -108,7 +108,8 @@ class GitHub(Fake):
                     "milestone": None,
                     "closed_at": None,
                 }
-                links = {"url": f"{self.repository.url}/issues/{identifier}", "state_reason": None}
+                link = f"{self.repository.url}/issues/{identifier}"
+                links = {"url": link, "comments_url": f"{link}/comments", "state_reason": None}
                 record = {**blank, **fresh, **links, **record}
             return super().put(name, {**record, "number": identifier}, updated=updated)
 

@@ -27,6 +27,7 @@ ISSUE_ID_BASE, EVENT_ID_BASE, USER_ID_BASE, LABEL_ID_BASE, MILESTONE_ID_BASE = (
 )
 REVIEW_ID_BASE = 1_500_000_000
 OPEN, MERGED, CLOSED = range(3)
+USER_LISTS = ("followers", "organizations", "received_events", "repos", "subscriptions")
 
 
 class Repository:
@@ -84,12 +85,20 @@ class Repository:
     def user(self, number: int) -> Record:
         """A person."""
         login = f"dev{number}"
+        link, page = f"{self.base_url}/users/{login}", f"https://github.example/{login}"
         return {
             "login": login,
             "id": USER_ID_BASE + number,
             "node_id": f"U_{number}",
-            "url": f"{self.base_url}/users/{login}",
-            "html_url": f"https://github.example/{login}",
+            "avatar_url": f"{page}.png",
+            "gravatar_id": "",
+            "url": link,
+            "html_url": page,
+            **{f"{name}_url": f"{link}/{name}" for name in USER_LISTS},
+            "following_url": f"{link}/following{{/other_user}}",
+            "gists_url": f"{link}/gists{{/gist_id}}",
+            "starred_url": f"{link}/starred{{/owner}}{{/repo}}",
+            "events_url": f"{link}/events{{/privacy}}",
             "type": "User",
             "site_admin": False,
         }
@@ -128,12 +137,19 @@ class Repository:
         """A sprint as a milestone."""
         data = self.company.sprints
         title = f"{words.TEAMS[int(data.team[sprint])]} Sprint {int(data.number[sprint]) + 1}"
+        link = f"{self.url}/milestones/{sprint + 1}"
         return {
-            "url": f"{self.url}/milestones/{sprint + 1}",
+            "url": link,
+            "html_url": f"https://github.example/{self.name}/milestone/{sprint + 1}",
+            "labels_url": f"{link}/labels",
             "id": MILESTONE_ID_BASE + sprint,
+            "node_id": f"MI_{sprint + 1}",
             "number": sprint + 1,
             "title": title,
             "description": None,
+            "creator": self.user(0),
+            "open_issues": 0,
+            "closed_issues": 0,
             "state": "open",
             "created_at": zulu(int(data.start[sprint]) - 14 * DAY),
             "updated_at": zulu(int(data.start[sprint]) - 14 * DAY),
@@ -154,6 +170,8 @@ class Repository:
                 "repository_url": self.url,
                 "html_url": f"https://github.example/{self.name}/issues/{shown}",
                 "events_url": f"{self.url}/issues/{shown}/events",
+                "comments_url": f"{self.url}/issues/{shown}/comments",
+                "labels_url": f"{self.url}/issues/{shown}/labels{{/name}}",
                 "id": ISSUE_ID_BASE + number,
                 "node_id": f"I_{number}",
                 "number": shown,
@@ -228,9 +246,23 @@ class Repository:
         first = int(self.company.reviews.first[origin])
         if first > now:
             return []
-        reviewer = self.user((origin * 7 + 3) % 35)
-        common = {"state": "APPROVED", "body": "", "submitted_at": zulu(first), "user": reviewer}
-        return [{"id": REVIEW_ID_BASE + origin, "node_id": f"PRR_{origin}", **common}]
+        identifier, link = REVIEW_ID_BASE + origin, f"{self.url}/pulls/{number + 1}"
+        page = f"https://github.example/{self.name}/pull/{number + 1}#pullrequestreview-{identifier}"
+        return [
+            {
+                "id": identifier,
+                "node_id": f"PRR_{origin}",
+                "user": self.user((origin * 7 + 3) % 35),
+                "body": "",
+                "state": "APPROVED",
+                "html_url": page,
+                "pull_request_url": link,
+                "_links": {"html": {"href": page}, "pull_request": {"href": link}},
+                "submitted_at": zulu(first),
+                "commit_id": identity.digest("commit", origin),
+                "author_association": "MEMBER",
+            }
+        ]
 
     @cached_property
     def events(self) -> tuple[Ints, list[tuple[int, int, str, str]]]:

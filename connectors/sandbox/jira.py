@@ -18,6 +18,7 @@ from connectors.sandbox import jql
 from connectors.sandbox.clock import Clock
 from connectors.sandbox.company import identity
 from connectors.sandbox.company.generate import Company
+from connectors.sandbox.company.words import TEAM_KEYS
 from connectors.sandbox.jira_lists import JiraLists
 from connectors.sandbox.jira_site import DATE_FIELDS, ID_FIELDS, without_instant
 from connectors.sandbox.messages import BadRequest, Reply, Request, Rule, basic, seal, unseal
@@ -33,6 +34,7 @@ class JiraCloud(JiraLists):
     system = "jira"
     api = "/rest/api/3"
     deployment = "Cloud"
+    version = "1001.0.0-SNAPSHOT"
 
     def __init__(self, company: Company, clock: Clock, *, secret: str) -> None:
         super().__init__(company, clock, secret=secret, cloud=True)
@@ -58,6 +60,7 @@ class JiraCloud(JiraLists):
             Rule("POST", f"{api}/search/jql", self._search),
             Rule("POST", f"{api}/search/approximate-count", self._count),
             Rule("GET", f"{api}/search", self._gone),
+            Rule("GET", f"{api}/project/search", self._projects),
             Rule("POST", f"{api}/search", self._gone),
             Rule("POST", f"{api}/changelog/bulkfetch", self._bulk_changelog),
             Rule("GET", f"{api}/issue/{{issue}}/changelog", self._changelog),
@@ -129,6 +132,20 @@ class JiraCloud(JiraLists):
                 "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
             )
         return Reply(200, {"count": hits.size})
+
+    def _projects(self, request: Request) -> Reply:
+        start, size = request.number("startAt", 0), self.page_size(request.number("maxResults", 50), 50, 50)
+        values = [self.records.project(code) for code in range(len(TEAM_KEYS))]
+        page = values[start : start + size]
+        body = {
+            "self": f"{self.base_url}{self.api}/project/search?startAt={start}&maxResults={size}",
+            "maxResults": size,
+            "startAt": start,
+            "total": len(values),
+            "isLast": start + size >= len(values),
+            "values": page,
+        }
+        return Reply(200, body)
 
     def _gone(self, request: Request) -> Reply:
         text = "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API."

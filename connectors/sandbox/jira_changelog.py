@@ -48,6 +48,8 @@ class Changelog:
         return found + [entry for entry in self._by_hand.get(shelf.id_of(number), []) if entry["at"] <= now]
 
     def _history(self, number: int, author: int, at: int, items: list[Record]) -> Record:
+        if not self._records.cloud:
+            items = [{name: value for name, value in item.items() if name != "fieldId"} for item in items]
         return {
             "id": str(number),
             "author": self._records.person(max(author, 0)),

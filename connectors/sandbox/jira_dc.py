@@ -23,6 +23,7 @@ class JiraDataCenter(JiraLists):
     system = "jira_dc"
     api = "/rest/api/2"
     deployment = "Server"
+    version = "10.3.24"
 
     def __init__(self, company: Company, clock: Clock, *, secret: str) -> None:
         super().__init__(company, clock, secret=secret, cloud=False)

@@ -1,7 +1,7 @@
 """Issues, changelogs, worklogs and sprints of the sandbox company as Jira writes them; Cloud and Data Center share
 it.
 
-People are `{accountId: …}` in Cloud and `{name: …, key: …}` in Data Center; everything else is the same.
+People are `{accountId: …}` in Cloud and `{name: …, key: …}` in Data Center; a few fields are the Cloud's alone.
 """
 
 from __future__ import annotations
@@ -103,25 +103,25 @@ class JiraRecords:
     def issue_type(self, code: int) -> Record:
         """An issue type."""
         number = TYPE_BASE + code
-        return {
+        found: Record = {
             "self": f"{self.base_url}{self.api}/issuetype/{number}",
             "id": str(number),
             "name": TYPE_NAMES[code],
             "subtask": False,
-            "hierarchyLevel": 0,
         }
+        return {**found, "hierarchyLevel": 0} if self.cloud else found
 
     def project(self, team: int) -> Record:
         """A team's project."""
         number = PROJECT_BASE + team
-        return {
+        found: Record = {
             "self": f"{self.base_url}{self.api}/project/{number}",
             "id": str(number),
             "key": TEAM_KEYS[team],
             "name": f"{TEAMS[team]} engineering",
             "projectTypeKey": "software",
-            "simplified": False,
         }
+        return {**found, "simplified": False} if self.cloud else found
 
     def _sprint(self, number: int, now: int) -> Record:
         data = self.company.sprints

@@ -23,6 +23,7 @@ class JiraLists(JiraSite):
 
     api: ClassVar[str]
     deployment: ClassVar[str]
+    version: ClassVar[str]
 
     @property
     def email(self) -> str:
@@ -43,7 +44,6 @@ class JiraLists(JiraSite):
             Rule("GET", f"{api}/status", self._statuses),
             Rule("GET", f"{api}/priority", self._priorities),
             Rule("GET", f"{api}/issuetype", self._issue_types),
-            Rule("GET", f"{api}/project/search", self._projects),
             Rule("GET", f"{api}/project", self._all_projects),
             Rule("GET", f"{api}/serverInfo", self._server_info, open=True),
             Rule("GET", f"{agile}/board", self._boards),
@@ -82,8 +82,9 @@ class JiraLists(JiraSite):
             # A page never ends between worklogs of one millisecond: the next one starts after it.
             page = window(hits, since, int(page.updated[-1]))
         last = page.size == hits.size
+        extra: Record = {"properties": []} if self.records.cloud else {}
         values = [
-            {"worklogId": int(identifier), "updatedTime": at, "properties": []}
+            {"worklogId": int(identifier), "updatedTime": at, **extra}
             for identifier, at in zip(self.shelves["worklog"].ids(page), page.updated.tolist(), strict=True)
         ]
         link = f"{self.base_url}{self.api}/worklog/{name}?since="
@@ -93,7 +94,7 @@ class JiraLists(JiraSite):
             "since": since,
             "until": end,
             "self": f"{link}{since}",
-            "lastPage": last,
+            "lastPage" if self.records.cloud else "isLastPage": last,
         }
         if not last:
             body["nextPage"] = f"{link}{end + 1}"
@@ -190,20 +191,6 @@ class JiraLists(JiraSite):
     def _issue_types(self, request: Request) -> Reply:
         return Reply(200, [self.records.issue_type(code) for code in range(len(TYPE_NAMES))])
 
-    def _projects(self, request: Request) -> Reply:
-        start, size = request.number("startAt", 0), self.page_size(request.number("maxResults", 50), 50, 50)
-        values = [self.records.project(code) for code in range(len(TEAM_KEYS))]
-        page = values[start : start + size]
-        body = {
-            "self": f"{self.base_url}{self.api}/project/search?startAt={start}&maxResults={size}",
-            "maxResults": size,
-            "startAt": start,
-            "total": len(values),
-            "isLast": start + size >= len(values),
-            "values": page,
-        }
-        return Reply(200, body)
-
     def _all_projects(self, request: Request) -> Reply:
         return Reply(200, [self.records.project(code) for code in range(len(TEAM_KEYS))])
 
@@ -211,8 +198,8 @@ class JiraLists(JiraSite):
         time = f"{datetime.fromtimestamp(self.now() / 1000, UTC):%Y-%m-%dT%H:%M:%S.000+0000}"
         body = {
             "baseUrl": self.base_url,
-            "version": "1001.0.0-SNAPSHOT",
-            "deploymentType": "Cloud",
+            "version": self.version,
+            "deploymentType": self.deployment,
             "serverTime": time,
         }
         return Reply(200, body)
@@ -224,20 +211,28 @@ class JiraLists(JiraSite):
                 "self": f"{self.base_url}/rest/agile/1.0/board/{code + 1}",
                 "name": name,
                 "type": "scrum",
-                "location": {
-                    "projectId": 10_000 + code,
-                    "projectKey": TEAM_KEYS[code],
-                    "displayName": f"{name} engineering",
-                },
-                "isPrivate": False,
+                **self._board_of(code, name),
             }
             for code, name in enumerate(TEAMS)
         ]
-        roadmap = {"id": len(TEAMS) + 1, "name": "Roadmap", "type": "kanban", "isPrivate": False}
-        boards.append({**roadmap, "self": f"{self.base_url}/rest/agile/1.0/board/{len(TEAMS) + 1}"})
+        roadmap = {"id": len(TEAMS) + 1, "name": "Roadmap", "type": "kanban"}
+        shown = {"isPrivate": False} if self.records.cloud else {}
+        link = f"{self.base_url}/rest/agile/1.0/board/{len(TEAMS) + 1}"
+        boards.append({**roadmap, **shown, "self": link})
         sort = request.param("type")
         boards = [board for board in boards if not sort or board["type"] in sort.split(",")]
         return Reply(200, self._slice(request, boards))
+
+    def _board_of(self, code: int, name: str) -> Record:
+        """What only the Cloud says of a board."""
+        if not self.records.cloud:
+            return {}
+        location = {
+            "projectId": 10_000 + code,
+            "projectKey": TEAM_KEYS[code],
+            "displayName": f"{name} engineering",
+        }
+        return {"location": location, "isPrivate": False}
 
     def _sprints(self, request: Request, board: str) -> Reply:
         number = int(board) if board.isdigit() else 0

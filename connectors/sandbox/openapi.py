@@ -112,6 +112,8 @@ class Document:
                     found.append(f"parameter {name} is not in the contract")
             elif schema.get("type") == "integer" and not re.fullmatch(r"-?\d+", value):
                 found.append(f"parameter {name} must be an integer, found {value!r}")
+            elif "enum" in schema and value not in schema["enum"]:
+                found.append(f"parameter {name} must be one of {schema['enum']}, found {value!r}")
         found += [f"parameter {name} is missing" for name in sorted(operation.required - set(given))]
         if operation.body is not None and exchange.request.body:
             found += self.problems(operation.body, orjson.loads(exchange.request.body))

@@ -49,6 +49,16 @@ def test_a_search_beyond_its_cap_is_walked_to_the_end(opened: Opened) -> None:
     assert bench.fake.requests - asked < 40
 
 
+@pytest.mark.parametrize("vendor", ["jira", "jira_dc"])
+def test_a_feed_of_worklogs_is_read_to_its_last_page(opened: Opened, vendor: str) -> None:
+    """The Cloud ends the feed with `lastPage`, a Data Center with `isLastPage`."""
+    bench = opened(vendor)
+    bench.fake.traps = Traps(page_cap=7)
+    bench.load("worklogs")
+    assert sorted(bench.rows("worklogs")) == sorted(bench.fake.snapshot("worklog"))
+    assert len(bench.rows("worklogs")) > 7
+
+
 def test_a_change_of_associations_alone_is_seen(opened: Opened) -> None:
     bench = opened("hubspot")
     bench.load("deals")

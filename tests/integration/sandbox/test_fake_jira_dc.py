@@ -67,3 +67,13 @@ def test_errors(sandbox: Sandbox, server: Client) -> None:
     limited = server.get(SEARCH)
     assert (limited.status_code, limited.headers["X-RateLimit-Remaining"]) == (429, "0")
     assert "Retry-After" not in limited.headers
+
+
+def test_the_clouds_habits_are_not_its_own(server: Client) -> None:
+    """What only the Cloud has is not there; a worklog's feed ends with a word of its own."""
+    page = server.get("/rest/api/2/worklog/updated", params={"since": 0}).json()
+    assert "isLastPage" in page
+    assert "lastPage" not in page
+    assert server.get("/rest/api/2/project/search").status_code == 404
+    about = server.get("/rest/api/2/serverInfo").json()
+    assert (about["deploymentType"], about["version"]) == ("Server", "10.3.24")
