@@ -14,6 +14,8 @@ from definitions.compiler import nodes
 from definitions.compiler.columns import Build, exact_number
 from definitions.compiler.layout import (
     DAYS,
+    FIRST_TICK,
+    LAST_TICK,
     Frame,
     Layout,
     Query,
@@ -22,8 +24,8 @@ from definitions.compiler.layout import (
     day_grains,
     longest_period,
     output_days,
-    period_days,
     period_readings,
+    period_ticks,
 )
 from definitions.compiler.nodes import Node
 from definitions.compiler.rows import Context, Cte, Scan
@@ -119,7 +121,7 @@ class DayShiftStage(ValueStage):
         self.daily = daily
         self.offsets = offsets
         self.period_agg = period_agg
-        self.averages_all_days = gaps_are_zero and period_agg == "average"
+        self.gaps_are_zero = gaps_are_zero
 
     def scans(self) -> list[Scan]:
         return self.daily.reads
@@ -144,17 +146,21 @@ class DayShiftStage(ValueStage):
         if self.period_agg == "average":
             exact = exact_number(value, ColumnType.DOUBLE)
             days: Node = exp.Count(this=exact.copy())
-            if self.averages_all_days:
+            if self.gaps_are_zero:
                 days = exp.Max(this=nodes.column(DAYS))
             read: Node = nodes.divide(exp.Sum(this=exact), days)
             counted: Node = exp.Sum(this=sample)
+        elif self.gaps_are_zero:
+            at = nodes.equals(order, nodes.column(LAST_TICK if self.period_agg == "last" else FIRST_TICK))
+            read = exp.Max(this=nodes.when(at, value))
+            counted = exp.Max(this=nodes.when(at.copy(), sample))
         else:
             kind = exp.ArgMax if self.period_agg == "last" else exp.ArgMin
             read = kind(this=value, expression=order)
             counted = kind(this=sample, expression=order.copy())
         joins = [nodes.join(nodes.table(daily.name), on, "INNER")]
-        if self.averages_all_days:
-            joins.append(period_days(readings, readings, layout))
+        if self.gaps_are_zero:
+            joins.append(period_ticks(readings, readings, layout, self.ticks.column))
             first = self.ticks.add(first, Span(longest_period(layout), Grain.DAY), -1)
         query = nodes.select(
             [

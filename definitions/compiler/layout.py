@@ -304,15 +304,22 @@ def period_readings(layout: Frame, days: str) -> exp.Query:
     return nodes.union_all(parts)
 
 
-DAYS = "days_of_period"
-"""Column of `period_days`."""
+DAYS, FIRST_TICK, LAST_TICK = "days_of_period", "first_of_period", "last_of_period"
+"""Columns of `period_ticks`."""
 
 
-def period_days(readings: str, level: str, layout: Layout) -> exp.Join:
-    """Joins to ``level`` how many ticks of the spine each of its periods has: what a mean over all days divides by."""
+def period_ticks(readings: str, level: str, layout: Layout, tick: str) -> exp.Join:
+    """Joins to ``level`` how many ticks of the spine each of its periods has, the first and the last of them: where a
+    gap means zero, a mean is over all of them and a period is read at its own first or last one."""
     keys = layout.time_keys
+    moment = nodes.column(tick)
     counted = nodes.select(
-        [*(nodes.column(key) for key in keys), nodes.aliased(nodes.count_rows(), DAYS)],
+        [
+            *(nodes.column(key) for key in keys),
+            nodes.aliased(nodes.count_rows(), DAYS),
+            nodes.aliased(exp.Min(this=moment), FIRST_TICK),
+            nodes.aliased(exp.Max(this=moment.copy()), LAST_TICK),
+        ],
         nodes.table(readings),
         group=[nodes.column(key) for key in keys],
     )

@@ -23,6 +23,8 @@ from definitions.compiler.calendar_sql import (
 from definitions.compiler.columns import Columns, Leaf, Role, Spec, add_measure, aggregate, exact_number
 from definitions.compiler.layout import (
     DAYS,
+    FIRST_TICK,
+    LAST_TICK,
     Frame,
     Query,
     by_column,
@@ -31,8 +33,8 @@ from definitions.compiler.layout import (
     dim_alias,
     longest_period,
     output_days,
-    period_days,
     period_readings,
+    period_ticks,
     segment_columns,
     segment_sets,
 )
@@ -80,7 +82,7 @@ class SpanStage:
         self.source = source
         self.holding = holding
         self.period_agg = period_agg
-        self.averages_all_days = gaps_are_zero and period_agg == "average"
+        self.gaps_are_zero = gaps_are_zero
         self.rows = RowSource(context, source)
         self.base = context.unique(f"{source.name}_{'states' if period_agg is None else name}")
         self.additive = Columns(context.unique)
@@ -407,7 +409,7 @@ class SpanStage:
             last = min(last or layout.range.as_of, layout.range.as_of)
         begin: Node = self.ticks.begin(first) if first else self._extreme(exp.Min)
         end: Node = self.ticks.end(last) if last else self._extreme(exp.Max)
-        if self.averages_all_days:
+        if self.gaps_are_zero:
             if first is None:  # so that the first period with rows has all its days
                 begin = self.ticks.add(begin, Span(longest_period(layout), Grain.DAY), -1)
             if last is None and (self.holding.window or self.holding.to_date):
@@ -504,8 +506,8 @@ class SpanStage:
         return nodes.select(columns, nodes.table(level), joins=[join])
 
     def _picked(self, level: str, dims: tuple[str, ...]) -> exp.Query:
-        """Daily values → periods: the first or last day with rows, or the mean of the days with rows; of all
-        days where a gap means zero."""
+        """Daily values → periods: the first or last day with rows, or the mean of the days with rows; of all the
+        period's days where a gap means zero."""
         keys = [*self.context.layout.time_keys, *dims]
         parts: list[Node] = []
         for column, (leaf, rows) in self.values.items():
@@ -514,7 +516,7 @@ class SpanStage:
             if self.period_agg == "average":
                 exact = nodes.when(has_rows, exact_number(value, ColumnType.DOUBLE))
                 days: Node = exp.Count(this=exact.copy())
-                if self.averages_all_days:
+                if self.gaps_are_zero:
                     unknown = exp.Sub(
                         this=exp.Count(this=nodes.when(has_rows.copy(), nodes.number(1))), expression=days
                     )
@@ -532,14 +534,18 @@ class SpanStage:
             parts.append(nodes.aliased(nodes.coalesce(total, nodes.number(0)), rows))
         group = [nodes.column(key, level) for key in keys]
         joins = []
-        if self.averages_all_days:
-            joins = [period_days(f"{self.base}_readings", level, self.context.layout)]
+        if self.gaps_are_zero:
+            joins = [period_ticks(f"{self.base}_readings", level, self.context.layout, self.tick)]
         return nodes.select(
             [*group, *parts], nodes.table(level), joins=joins, group=[g.copy() for g in group]
         )
 
     def _pick(self, has_rows: Node, value: Node) -> Node:
-        """The value on the first or last day that has rows."""
+        """The value on the first or last day that has rows; where a gap means zero, on the period's own."""
+        if self.gaps_are_zero:
+            own = nodes.column(LAST_TICK if self.period_agg == "last" else FIRST_TICK)
+            at = exp.And(this=has_rows, expression=nodes.equals(nodes.column(self.tick), own))
+            return exp.Max(this=nodes.when(at, value))
         kind = exp.ArgMax if self.period_agg == "last" else exp.ArgMin
         return kind(
             this=nodes.when(has_rows, value), expression=nodes.when(has_rows.copy(), nodes.column(self.tick))

@@ -122,8 +122,8 @@ class Cumulative:
     """A running aggregate: over ``(t − window, t]``, since the start of ``grain_to_date``, or over all time.
 
     Read at a grain coarser than a day, ``period_agg`` picks the first, last or average daily value of the
-    period: of its days with rows, and where a gap means zero (``missing: zero``) the average is over all its
-    days, as far as they have come. Source: dictionary rules, semantics 8.
+    period: of its days with rows, and where a gap means zero (``missing: zero``) of all its days, as far as
+    they have come. Source: dictionary rules, semantics 8.
     """
 
     input: Operand
@@ -337,6 +337,7 @@ class Metric:
     deprecated_on: date | None = None
     silences: tuple[tuple[str, str], ...] = ()
     reviewed_on: date | None = None
+    reviewed_by: str | None = None
     undeclared: tuple[str, ...] = ()
     meta: Mapping[str, str] = field(default_factory=dict)
     location: Location = field(default=NOWHERE, compare=False, repr=False)

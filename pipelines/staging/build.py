@@ -79,6 +79,7 @@ def build_staging(
     order = {model.table: position for position, model in enumerate(models)}
     built: dict[str, StagedTable] = {}
     with warehouse.transaction():
+        warehouse.execute(_local_day(catalogue))
         for table in sorted(wanted, key=lambda name: (order.get(name, -1), name)):
             if table not in chosen:
                 continue
@@ -91,6 +92,15 @@ def build_staging(
                 inputs=tuple(sorted({name for model in used for name in model.inputs})),
             )
     return list(built.values())
+
+
+def _local_day(catalogue: Catalogue) -> str:
+    """A function for models: the day of an instant in the company's calendar (the one of that name, or the first)."""
+    calendars = catalogue.calendars
+    zone = calendars.get("company", next(iter(calendars.values()))).time_zone
+    # Zones are names that the calendar has checked; a macro takes no parameters of its own making.
+    local = "instant" if zone == "UTC" else f"timezone('{zone}', timezone('UTC', instant))"
+    return f"CREATE OR REPLACE MACRO local_day(instant) AS CAST({local} AS DATE)"
 
 
 def _systems(models: Sequence[Model], built: Mapping[str, StagedTable]) -> tuple[str, ...]:
@@ -122,7 +132,11 @@ def _statement(source: Source, models: Sequence[Model]) -> str:
 
 def _each_word_once(source: Source, statement: str) -> str:
     """A word that any system calls closed, or won, or done, is that."""
+    # TRUE is the greatest truth value; of the categories, done comes first by name and to_do last.
     listed = ", ".join(
-        f'"{name}"' if name in source.key else f'max("{name}") AS "{name}"' for name in source.columns
+        f'"{name}"'
+        if name in source.key
+        else f'{"max" if column.type is ColumnType.BOOLEAN else "min"}("{name}") AS "{name}"'
+        for name, column in source.columns.items()
     )
     return f"SELECT {listed} FROM (\n{statement}\n) GROUP BY " + ", ".join(f'"{key}"' for key in source.key)

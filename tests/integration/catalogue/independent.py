@@ -6,7 +6,7 @@ Each function takes the raw tables and one month (its first and last day) and re
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -28,14 +28,6 @@ def over(above: float | None, below: float | None) -> float | None:
 
 def total(frame: pd.DataFrame, column: str) -> float | None:
     return float(frame[column].sum()) if len(frame) else None
-
-
-def middle(seconds: pd.Series[Any]) -> float | None:
-    return float(seconds.median()) if len(seconds) else None
-
-
-def seconds(frame: pd.DataFrame, start: str, end: str) -> pd.Series[float]:
-    return (pd.to_datetime(frame[end]) - pd.to_datetime(frame[start])).dt.total_seconds()
 
 
 def mrr_by_account(tables: Tables, day: date) -> dict[str, float]:
@@ -138,152 +130,10 @@ def cross_sell_conversion(tables: Tables, first: date, last: date) -> float | No
     return over((frame["is_won"]).sum(), frame["is_closed"].sum())
 
 
-def feature_adoption(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["product.events"]
-    frame = frame[within(frame["occurred_at"], first, last)]
-    return over(frame[frame["feature"].notna()]["user_id"].nunique(), frame["user_id"].nunique())
-
-
-def time_to_value(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["product.users"]
-    frame = frame[within(frame["signed_up_at"], first, last) & frame["first_value_at"].notna()]
-    return middle(seconds(frame, "signed_up_at", "first_value_at"))
-
-
-def activation_rate(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["product.users"]
-    frame = frame[within(frame["signed_up_at"], first, last)]
-    quick = seconds(frame, "signed_up_at", "onboarded_at") <= 14 * 86400
-    return over(quick.sum(), len(frame))
-
-
-def day_30_retention(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["product.users"]
-    frame = frame[within(frame["signed_up_at"], first, last)]
-    events = tables["product.events"]
-    back_again = 0
-    for row in frame.itertuples():
-        joined = row.signed_up_at.date()
-        mine = events[events["user_id"] == row.user_id]
-        back_again += bool(within(mine["occurred_at"], joined + timedelta(28), joined + timedelta(34)).any())
-    return over(back_again, len(frame))
-
-
-def _tickets(tables: Tables) -> pd.DataFrame:
-    frame = tables["support.tickets"]
-    return frame[~frame["is_spam"] & ~frame["is_deleted"]]
-
-
-def resolution_rate(tables: Tables, first: date, last: date) -> float | None:
-    frame = _tickets(tables)
-    return over(within(frame["solved_at"], first, last).sum(), within(frame["created_at"], first, last).sum())
-
-
-def first_contact_resolution(tables: Tables, first: date, last: date) -> float | None:
-    frame = _tickets(tables)
-    frame = frame[within(frame["solved_at"], first, last)]
-    return over(((frame["agent_replies"] <= 1) & (frame["reopens"] == 0)).sum(), len(frame))
-
-
-def at_risk_accounts(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["crm.account_events"]
-    frame = frame[pd.to_datetime(frame["occurred_at"]) < pd.Timestamp(last) + pd.Timedelta(days=1)]
-    frame = frame[frame["event"].isin(["flagged_at_risk", "risk_cleared"])].sort_values("occurred_at")
-    newest = frame.groupby("account_id")["event"].last()
-    return float((newest == "flagged_at_risk").sum())
-
-
-def save_rate(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["crm.account_events"]
-    frame = frame[frame["event"] == "flagged_at_risk"]
-    judged = pd.to_datetime(frame["occurred_at"]) + pd.Timedelta(days=90)
-    accounts = set(frame[within(judged, first, last)]["account_id"])
-    return over(len(accounts & set(mrr_by_account(tables, last))), len(accounts))
-
-
-def _issues(tables: Tables) -> pd.DataFrame:
-    frame = tables["tracker.issues"]
-    return frame[~frame["is_deleted"]]
-
-
-def bug_sla_met(tables: Tables, first: date, last: date) -> float | None:
-    frame = _issues(tables)
-    frame = frame[(frame["type"] == "bug") & (frame["priority"] == "critical")]
-    due = frame["created_at"] + pd.Timedelta(hours=120)
-    frame = frame[within(due, first, last)]
-    return over((seconds(frame, "created_at", "resolved_at") <= 120 * 3600).sum(), len(frame))
-
-
-def deployment_frequency(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["tracker.deployments"]
-    days = pd.to_datetime(frame["finished_at"]).dt.date
-    start, end = max(first, days.min()), min(last, days.max())
-    done = frame[(frame["environment"] == "production") & (frame["status"] == "success")]
-    return over(within(done["finished_at"], first, last).sum(), ((end - start).days + 1) / 7)
-
-
-def deploy_lead_time(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["tracker.deployments"]
-    frame = frame[(frame["environment"] == "production") & (frame["status"] == "success")]
-    return middle(seconds(frame[within(frame["finished_at"], first, last)], "merged_at", "finished_at"))
-
-
-def p0_over_30_min(tables: Tables, first: date, last: date) -> float | None:
-    frame = _issues(tables)
-    frame = frame[(frame["type"] == "incident") & (frame["priority"] == "p0")]
-    frame = frame[within(frame["created_at"], first, last)]
-    lasted = seconds(frame, "created_at", "resolved_at")
-    return float((frame["resolved_at"].isna() | (lasted > 1800)).sum())
-
-
-def points_per_engineer_sprint(tables: Tables, first: date, last: date) -> float | None:
-    frame = _issues(tables).merge(tables["tracker.sprints"], on="sprint_id", suffixes=("", "_sprint"))
-    frame = frame[within(frame["end_at"], first, last)]
-    done = frame[frame["resolved_at"] <= frame["end_at"]]
-    pairs = frame.dropna(subset=["assignee_id"])[["sprint_id", "assignee_id"]].drop_duplicates()
-    if done.empty:
-        return over(0, len(pairs))  # a sprint without anything done has no points, which is a number
-    points = done["story_points"].dropna()
-    return over(float(points.sum()) if len(points) else None, len(pairs))
-
-
-def review_turnaround(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["tracker.reviews"]
-    frame = frame[within(frame["opened_at"], first, last) & frame["first_review_at"].notna()]
-    return middle(seconds(frame, "opened_at", "first_review_at"))
-
-
-def bug_fix_cost(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["tracker.worklogs"].merge(_issues(tables)[["issue_id", "type"]], on="issue_id")
-    frame = frame[within(frame["logged_on"], first, last) & (frame["type"] == "bug")]
-    return float(frame["hours"].sum() * 95) if len(frame) else None
-
-
-def utilization(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["people.timesheets"]
-    frame = frame[within(frame["month"], first, last)]
-    return over(total(frame, "billable_hours"), total(frame, "available_hours"))
-
-
-def realization(tables: Tables, first: date, last: date) -> float | None:
-    frame = tables["billing.invoice_lines"]
-    frame = frame[within(frame["service_month"], first, last)]
-    return over(total(frame, "amount"), total(frame, "billed_amount"))
-
-
-def training_hours(tables: Tables, first: date, last: date) -> float | None:
-    frame, heads = tables["people.training"], tables["finance.headcount"]
-    frame = frame[within(frame["month"], first, last)]
-    return over(total(frame, "hours"), total(heads[within(heads["month"], first, last)], "count"))
-
-
 MONTHLY: dict[str, Kpi] = {
     kpi.__name__: kpi
     for kpi in (
         net_revenue_retention, gross_margin, ebitda_margin, burn_rate, runway_months, mqls, demo_to_won_rate,
-        upsell_opportunities, cross_sell_conversion, feature_adoption, time_to_value, activation_rate,
-        day_30_retention, resolution_rate, first_contact_resolution, at_risk_accounts, save_rate, bug_sla_met,
-        deployment_frequency, deploy_lead_time, p0_over_30_min, points_per_engineer_sprint, review_turnaround,
-        bug_fix_cost, utilization, realization, training_hours,
+        upsell_opportunities, cross_sell_conversion,
     )
 }  # fmt: skip

@@ -272,7 +272,7 @@ def running(
 
 
 def daily_mean(aggregate: Aggregate) -> Callable[[World], Values]:
-    """Each period's mean over its days, days without rows as zero (`missing: zero`); after the range nothing is known."""
+    """Each period's mean over its days, days without rows as zero (`missing: zero`), up to the end of the range."""
 
     def compute(world: World) -> Values:
         daily = running(aggregate, days_back(1), "last")(
@@ -288,6 +288,25 @@ def daily_mean(aggregate: Aggregate) -> Callable[[World], Values]:
                 if world.in_range(grain, start):
                     sums[grain, start, segment[0], segment[1]].append(value)
         return {key: math.fsum(values) / lengths[key[:2]] for key, values in sums.items()}
+
+    return compute
+
+
+def at_the_end(aggregate: Aggregate, days: int) -> Callable[[World], Values]:
+    """Each period's value on its last day, and none where its window is empty then (`missing: zero` fills it)."""
+
+    def compute(world: World) -> Values:
+        found: Values = {}
+        dated = [(world.day(row[HAPPENED]), row) for row in world.events]
+        for grain, start, last in world.all_periods():
+            end = min(last, world.end)
+            inside = [row for day, row in dated if day is not None and end - timedelta(days=days) < day <= end]
+            for segment in {segment for row in inside for segment in segments_of(row, PAIRS)}:
+                rows = [row for row in inside if segment in segments_of(row, PAIRS)]
+                value = aggregate(rows)
+                if value is not None:
+                    found[grain, start, *segment] = value
+        return found
 
     return compute
 
@@ -561,6 +580,7 @@ EXPECTED: dict[str, Callable[[World], Values]] = {
     "two_months": running(total("amount"), months_back(2), "first"),
     "to_date": running(total("amount"), month_begin, "average"),
     "active": running(distinct("user_id"), days_back(3), "average"),
+    "last_three_days": at_the_end(count, 3),
     "daily_active": daily_mean(distinct("user_id")),
     "peak": running(extreme("amount", max), days_back(5), "last"),
     "open_things": balance(count, lambda row: row["is_open"], 0.0),

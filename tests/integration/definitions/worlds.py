@@ -229,6 +229,9 @@ METRICS = "metrics:\n" + "".join(
             "type: cumulative, source: events, agg: count_distinct, expr: user_id, window: 1 day,"
             " period_agg: average, missing: zero",
         ),
+        _metric(
+            "last_three_days", "type: cumulative, source: events, agg: count, window: 3 days, missing: zero"
+        ),
         _metric("peak", "type: cumulative, source: events, agg: max, expr: amount, window: 5 days"),
         _metric("open_things", "type: balance, source: states, agg: count, filter: is_open"),
         _metric("open_amount", "type: balance, source: states, agg: sum, expr: amount, filter: is_open"),

@@ -88,6 +88,7 @@ def test_issue_states_equal_a_replay_at_every_hour(changes: list[tuple[int, str,
                     "priority": pa.array([i[2] for i in issues], pa.string()),
                     "type": [i[3] for i in issues],
                     "created_at": pa.array([START] * len(issues), pa.timestamp("us")),
+                    "resolved_at": pa.array([None] * len(issues), pa.timestamp("us")),
                     "is_deleted": [i[4] for i in issues],
                 }
             ),
@@ -130,6 +131,7 @@ def test_a_reprioritised_bug_does_not_change_last_march() -> None:
                     "priority": ["critical"],
                     "type": ["bug"],
                     "created_at": pa.array([START], pa.timestamp("us")),
+                    "resolved_at": pa.array([None], pa.timestamp("us")),
                     "is_deleted": [False],
                 }
             ),
@@ -220,6 +222,7 @@ def test_a_status_that_no_issue_has_today_keeps_its_category() -> None:
                     "priority": ["low"],
                     "type": ["bug"],
                     "created_at": pa.array([START], pa.timestamp("us")),
+                    "resolved_at": pa.array([None], pa.timestamp("us")),
                     "is_deleted": [False],
                 }
             ),

@@ -3,32 +3,28 @@
 WITH subscriptions AS (
     SELECT subscription_id, account_id, start_date, end_date, amount, interval_months
     FROM billing.subscriptions
-    WHERE is_recurring AND amount > 0 AND (end_date IS NULL OR end_date > start_date)
+    WHERE is_recurring AND (end_date IS NULL OR end_date > start_date)
 ),
--- Overlapping and touching subscriptions of an account make one stretch of paying.
+-- Stretches of paying that touch are one; what changed between them is only how much.
 ordered AS (
     SELECT
         account_id,
-        start_date,
-        coalesce(end_date, DATE '9999-12-31') AS end_date,
-        max(coalesce(end_date, DATE '9999-12-31')) OVER (
-            PARTITION BY account_id ORDER BY start_date, end_date
-            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS covered_until
-    FROM subscriptions
+        valid_from,
+        valid_to,
+        coalesce(lag(valid_to) OVER (PARTITION BY account_id ORDER BY valid_from) < valid_from, TRUE) AS is_new
+    FROM billing.paying_accounts
 ),
 stretches AS (
-    SELECT *, sum(CASE WHEN covered_until >= start_date THEN 0 ELSE 1 END) OVER (
-        PARTITION BY account_id ORDER BY start_date, end_date
-        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    SELECT *, count_if(is_new) OVER (
+        PARTITION BY account_id ORDER BY valid_from ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS stretch
     FROM ordered
 ),
 paying AS (
     SELECT
         account_id,
-        CAST(min(start_date) + INTERVAL 12 MONTH AS DATE) AS cohort_from,
-        CASE WHEN max(end_date) < DATE '9999-12-31' THEN CAST(max(end_date) + INTERVAL 12 MONTH AS DATE) END AS cohort_until
+        CAST(min(valid_from) + INTERVAL 12 MONTH AS DATE) AS cohort_from,
+        CASE WHEN count(valid_to) = count(*) THEN CAST(max(valid_to) + INTERVAL 12 MONTH AS DATE) END AS cohort_until
     FROM stretches
     GROUP BY account_id, stretch
 )

@@ -15,7 +15,9 @@ changes AS (
     SELECT
         history.opportunity_id,
         history.field,
-        greatest(history.changed_at, opportunities.created_at) AS changed_at,
+        history.changed_at,
+        -- What is dated before the creation holds from it on, the latest such change first of all.
+        greatest(history.changed_at, opportunities.created_at) AS moment,
         history.old,
         history.new
     FROM crm.opportunity_history AS history
@@ -34,7 +36,7 @@ initial AS (
             WHEN fields.field = 'stage' THEN opportunities.stage
             ELSE CAST(opportunities.amount AS VARCHAR)
         END AS value,
-        0 AS later
+        NULL AS changed_at
     FROM crm.opportunities AS opportunities
     CROSS JOIN (VALUES ('stage'), ('amount')) AS fields (field)
     LEFT JOIN first_values
@@ -43,11 +45,11 @@ initial AS (
 settled AS (
     SELECT opportunity_id, field, moment, value
     FROM (
-        SELECT opportunity_id, field, moment, value, later FROM initial
+        SELECT opportunity_id, field, moment, value, changed_at FROM initial
         UNION ALL
-        SELECT opportunity_id, field, changed_at, new, 1 FROM changes
+        SELECT opportunity_id, field, moment, new, changed_at FROM changes
     )
-    QUALIFY row_number() OVER (PARTITION BY opportunity_id, field, moment ORDER BY later DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY opportunity_id, field, moment ORDER BY changed_at DESC NULLS LAST) = 1
 ),
 instants AS (
     SELECT DISTINCT opportunity_id, moment FROM settled

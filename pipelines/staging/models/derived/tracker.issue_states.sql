@@ -1,5 +1,6 @@
 -- The changelog folded into intervals [valid_from, valid_to): what an issue was at any instant of its life.
--- Status, priority and type come from history; today's value is only used where nothing ever changed.
+-- Status, priority and type come from history; today's value is only used where nothing ever changed. An issue that is
+-- done without any change of status was open until it was resolved. A value that is a category itself is that one.
 WITH categories AS (
     -- The tracker's own list first: a status that no issue has today still has its category.
     SELECT
@@ -14,8 +15,12 @@ changes AS (
     SELECT
         changelog.issue_id,
         changelog.field,
-        greatest(changelog.changed_at, issues.created_at) AS changed_at,
-        changelog.change_id,
+        greatest(changelog.changed_at, issues.created_at) AS moment,
+        -- Changes in the order in which they were made; ids of changes count up, and may be numbers without zeros.
+        row_number() OVER (
+            PARTITION BY changelog.issue_id, changelog.field
+            ORDER BY changelog.changed_at, length(changelog.change_id), changelog.change_id
+        ) AS place,
         changelog.old,
         changelog.new
     FROM tracker.issue_changelog AS changelog
@@ -24,32 +29,39 @@ changes AS (
 ),
 -- Before the first change a field had the value which that change replaced.
 first_values AS (
-    SELECT issue_id, field, first(old ORDER BY changed_at, change_id) AS value
-    FROM changes
-    GROUP BY issue_id, field
+    SELECT issue_id, field, old AS value FROM changes WHERE place = 1
 ),
 initial AS (
     SELECT issues.issue_id, fields.field, issues.created_at AS moment,
         CASE
             WHEN first_values.field IS NOT NULL THEN first_values.value
-            WHEN fields.field = 'status' THEN issues.status
             WHEN fields.field = 'priority' THEN issues.priority
-            ELSE issues.type
-        END AS value,
-        0 AS later
+            WHEN fields.field = 'type' THEN issues.type
+            WHEN issues.status_category = 'done' AND issues.resolved_at > issues.created_at THEN 'to_do'
+            ELSE issues.status
+        END AS value
     FROM tracker.issues AS issues
     CROSS JOIN (VALUES ('status'), ('priority'), ('type')) AS fields (field)
     LEFT JOIN first_values ON first_values.issue_id = issues.issue_id AND first_values.field = fields.field
 ),
+resolved AS (
+    SELECT issues.issue_id, 'status' AS field, issues.resolved_at AS moment, issues.status AS value
+    FROM tracker.issues AS issues
+    ANTI JOIN (SELECT issue_id FROM first_values WHERE field = 'status') AS changed
+        ON changed.issue_id = issues.issue_id
+    WHERE issues.status_category = 'done' AND issues.resolved_at > issues.created_at
+),
 settled AS (
     SELECT issue_id, field, moment, value
     FROM (
-        SELECT issue_id, field, moment, value, later, '' AS change_id FROM initial
+        SELECT issue_id, field, moment, value, 0 AS place FROM initial
         UNION ALL
-        SELECT issue_id, field, changed_at, new, 1, change_id FROM changes
+        SELECT issue_id, field, moment, value, 1 FROM resolved
+        UNION ALL
+        SELECT issue_id, field, moment, new, place FROM changes
     )
     -- Of several changes of one field at one instant the last one counts.
-    QUALIFY row_number() OVER (PARTITION BY issue_id, field, moment ORDER BY later DESC, change_id DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY issue_id, field, moment ORDER BY place DESC) = 1
 ),
 instants AS (
     SELECT DISTINCT issue_id, moment FROM settled
@@ -73,7 +85,11 @@ seen AS (
     SELECT
         states.issue_id,
         states.moment,
-        coalesce(categories.status_category, 'to_do') AS status_category,
+        CASE
+            WHEN categories.status_category IS NOT NULL THEN categories.status_category
+            WHEN states.status IN ('in_progress', 'done') THEN states.status
+            ELSE 'to_do'
+        END AS status_category,
         states.priority,
         states.type
     FROM states
