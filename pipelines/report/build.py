@@ -1,14 +1,15 @@
 """Building the site: read one publication, draw its charts, write its pages.
 
 Files are written only where their bytes changed, each by rename, the overview last; pages of an earlier build that
-are no longer part of the site are taken away. The same database and the same ``now`` give the same bytes.
+are no longer part of the site are taken away, and charts that show the same are not drawn again. The same database
+and the same ``now`` give the same bytes.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -21,16 +22,15 @@ from sqlalchemy import Engine
 
 from . import numbers, words
 from .bands import with_expected_ranges
-from .charts import sparkline
+from .charts import Drawings, kept_drawings, load_drawings
 from .links import numbered
 from .model import Snapshot
-from .pages import Page, all_pages, chart_of, search_index
+from .pages import Page, all_pages, search_index
 from .reading import read_snapshot
 from .site import Site
 
-SPARK_POINTS = 26
 ASSETS = ("style.css", "search.js")
-_MANIFEST = ".pages.json"
+_MANIFEST, _DRAWINGS = ".pages.json", ".drawings.json"
 _HERE = Path(__file__).parent
 
 
@@ -57,7 +57,8 @@ def build_report(engine: Engine, folder: Path, now: datetime) -> ReportResult:
 
 def write_site(snapshot: Snapshot, folder: Path, now: datetime) -> ReportResult:
     """Write the site of a snapshot. See `build_report`."""
-    files = render_site(snapshot, now)
+    drawings = Drawings(load_drawings(folder / _DRAWINGS))
+    files = render_site(snapshot, now, drawings)
     folder.mkdir(parents=True, exist_ok=True)
     before = _written_before(folder)
     changed = [name for name, content in files.items() if _differs(folder / name, content)]
@@ -67,6 +68,7 @@ def write_site(snapshot: Snapshot, folder: Path, now: datetime) -> ReportResult:
     for name in gone:
         (folder / name).unlink(missing_ok=True)
     _write(folder / _MANIFEST, json.dumps(sorted(files)).encode())
+    _write(folder / _DRAWINGS, kept_drawings(drawings))
     pages = tuple(sorted(name for name in files if name.endswith(".html")))
     return ReportResult(
         index=folder / "index.html",
@@ -78,38 +80,33 @@ def write_site(snapshot: Snapshot, folder: Path, now: datetime) -> ReportResult:
     )
 
 
-def render_site(snapshot: Snapshot, now: datetime) -> dict[str, bytes]:
-    """Every file of the site, by name. Pure: nothing is read or written but templates."""
-    site = _with_charts(Site(with_expected_ranges(snapshot), now))
+def render_site(snapshot: Snapshot, now: datetime, drawings: Drawings | None = None) -> dict[str, bytes]:
+    """Every file of the site, by name. Nothing is read but templates, nothing written.
+
+    ``drawings`` may hold those of an earlier build; they are used where they show the same, and give the same bytes.
+    """
+    drawings = drawings or Drawings()
+    site = Site(with_expected_ranges(snapshot), now, drawings)
     templates = _environment()
-    files = {page.name: _render(templates, site, page) for page in all_pages(site)}
+    pages = {page.name: _render(templates, site, page) for page in all_pages(site)}
+    drawings.draw()
+    files = {name: _encoded(drawings.put_into(html)) for name, html in pages.items()}
     files["search-index.js"] = _search_script(search_index(site))
     for name in ASSETS:
         files[name] = (_HERE / "assets" / name).read_bytes()
     return files
 
 
-def _with_charts(site: Site) -> Site:
-    """The site with its charts drawn, one after the other: the renderer locks up when threads share it."""
-    kpis = site.snapshot.kpis
-    metrics = [kpi.metric_id for kpi in kpis]
-    sparks = [sparkline(site.points(metric)[-SPARK_POINTS:]) for metric in metrics]
-    charts = [chart_of(site, kpi) for kpi in kpis]
-    return Site(site.snapshot, site.now, _marked(metrics, sparks), _marked(metrics, charts))
-
-
-def _marked(names: Iterable[str], drawings: Iterable[str]) -> dict[str, Markup]:
-    """Drawings come from the renderer, which escapes what it writes."""
-    return {name: Markup(drawing) for name, drawing in zip(names, drawings, strict=True)}  # noqa: S704
-
-
-def _render(templates: Environment, site: Site, page: Page) -> bytes:
+def _render(templates: Environment, site: Site, page: Page) -> str:
     shared = {"site": site, "title": page.title, "section": page.section}
     context = {name: _inner(templates, shared, value) for name, value in page.context.items()}
     if "values" in context:
         context["values_table"] = context["values"]
-    html = templates.get_template(page.template).render(**shared, **context)
-    return (_tidy(html) + "\n").encode("utf-8", "replace")
+    return _tidy(templates.get_template(page.template).render(**shared, **context))
+
+
+def _encoded(html: str) -> bytes:
+    return (html + "\n").encode("utf-8", "replace")
 
 
 def _inner(templates: Environment, shared: Mapping[str, Any], value: Any) -> Any:

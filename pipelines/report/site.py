@@ -10,9 +10,13 @@ from datetime import datetime
 from markupsafe import Markup
 
 from . import links
+from .charts import Drawings, sparkline
 from .model import Anomaly, Check, Health, KeyResult, Kpi, Objective, Point, Snapshot, Team, TreeRow, Unit
 from .numbers import ago, instant
 from .words import GOAL_STATUS, HEALTH, KPI_STATUS, SEVERITY, Word, status_word
+
+SPARK_POINTS = 26
+"""Periods on a sparkline."""
 
 TRUSTED = Word("Checked", "good", "check")
 LATE = Word("Late", "near", "clock")
@@ -54,23 +58,18 @@ class NavigationItem:
 
 
 class Site:
-    """Answers what a template asks. ``sparks`` and ``charts`` are drawn beforehand, by metric."""
+    """Answers what a template asks; charts are placed in ``drawings`` and drawn when all pages are made."""
 
-    def __init__(
-        self,
-        snapshot: Snapshot,
-        now: datetime,
-        sparks: Mapping[str, Markup] | None = None,
-        charts: Mapping[str, Markup] | None = None,
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, now: datetime, drawings: Drawings | None = None) -> None:
         self.snapshot, self.now = snapshot, now
+        self.drawings = drawings or Drawings()
         self.publication = snapshot.publication
         self.kpis: tuple[Kpi, ...] = tuple(sorted(snapshot.kpis, key=urgency))
         self.anomalies = snapshot.anomalies
         self.goals = tuple(o for o in snapshot.objectives if o.lifecycle != "cancelled")
         self._kpi = {kpi.metric_id: kpi for kpi in snapshot.kpis}
         self._team = {team.key: team for team in snapshot.teams}
-        self._sparks, self._charts = sparks or {}, charts or {}
+        self._sparks: dict[str, Markup] = {}
         self._checks: dict[str, list[Check]] = defaultdict(list)
         for check in snapshot.checks:
             for metric in check.metric_ids:
@@ -119,10 +118,11 @@ class Site:
         return self.snapshot.points.get(metric_id, ())
 
     def spark(self, metric_id: str) -> Markup:
-        return self._sparks.get(metric_id, Markup(""))
-
-    def chart(self, metric_id: str) -> Markup:
-        return self._charts.get(metric_id, Markup(""))
+        """The recent values of a metric as a small line."""
+        if metric_id not in self._sparks:
+            points = self.points(metric_id)[-SPARK_POINTS:]
+            self._sparks[metric_id] = self.drawings.place(sparkline(points))
+        return self._sparks[metric_id]
 
     # ── links ───────────────────────────────────────────────────────────────────────────────────────────────
 

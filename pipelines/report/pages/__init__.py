@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pipelines.report.site import Site
 
 from .goals import goal_pages, objective_page
-from .metric import chart_of, metric_page_of
+from .metric import metric_page_of
 from .overview import home, on_call, team_pages
 from .page import TABLE_ROWS, Page, split
 from .views import anomaly_pages, dictionary_pages, health, indicators, scorecard, search_index, tree
 
-__all__ = ["Page", "all_pages", "chart_of", "search_index"]
+__all__ = ["Page", "all_pages", "search_index"]
 
 
 def all_pages(site: Site) -> Iterator[Page]:

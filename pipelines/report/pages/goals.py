@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from markupsafe import Markup
-
 from pipelines.report import links
 from pipelines.report.charts import progress_chart
 from pipelines.report.model import Objective
@@ -56,7 +54,7 @@ def objective_page(site: Site, objective: Objective) -> Page:
     """One objective with its key results."""
     results = []
     for kr in objective.key_results:
-        chart = Markup(progress_chart(kr, objective.cycle_start, objective.cycle_end))  # noqa: S704
+        chart = site.drawings.place(progress_chart(kr, objective.cycle_start, objective.cycle_end))
         told = (
             f"Progress {percent(kr.progress)}, expected {percent(kr.expected_progress)} on {day(kr.as_of)}"
             + (

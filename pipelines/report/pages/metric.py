@@ -20,7 +20,7 @@ from .page import FLAG_ROWS, LISTED, Page
 SEGMENT_ROWS, SEGMENT_ROWS_IN_ALL, VALUE_ROWS = 12, 24, 40
 
 
-def chart_of(site: Site, kpi: Kpi) -> str:
+def chart_of(site: Site, kpi: Kpi) -> Markup:
     """The chart of one metric, with its flags and events."""
     points = site.points(kpi.metric_id)
     values = {point.start: point.value for point in points}
@@ -31,22 +31,22 @@ def chart_of(site: Site, kpi: Kpi) -> str:
         and one.grain == kpi.grain
         and (value := values.get(one.period_start, one.observed)) is not None
     ]
-    return metric_chart(points, kpi.unit, kpi.grain, marks, _events_of(site, kpi))
+    return site.drawings.place(metric_chart(points, kpi.unit, kpi.grain, marks, _events_of(site, kpi)))
 
 
-def flag_chart(site: Site, anomaly: Anomaly) -> str:
+def flag_chart(site: Site, anomaly: Anomaly) -> Markup:
     """The chart of the series that is flagged, with every flag on it."""
     kpi = site.kpi(anomaly.metric_id)
     points = site.snapshot.flag_points.get(anomaly.series, ())
     if kpi is None or not points:
-        return ""
+        return Markup("")
     values = {point.start: point.value for point in points}
     marks = [
         Mark(one.period_start, value, one.effect)
         for one in site.anomalies
         if one.series == anomaly.series and (value := values.get(one.period_start, one.observed)) is not None
     ]
-    return metric_chart(points, kpi.unit, anomaly.grain, marks)
+    return site.drawings.place(metric_chart(points, kpi.unit, anomaly.grain, marks))
 
 
 def _flags_of(site: Site, kpi: Kpi) -> list[Anomaly]:
@@ -76,6 +76,7 @@ def metric_page_of(site: Site, kpi: Kpi) -> Page:
     has_band = any(point.lower is not None and point.upper is not None for point in points)
     context = {
         "kpi": kpi,
+        "chart": chart_of(site, kpi),
         "definition": next((one for one in definitions if one.is_current), None),
         "definitions": definitions,
         "caption": _caption(kpi, points),
@@ -90,7 +91,7 @@ def metric_page_of(site: Site, kpi: Kpi) -> Page:
         },
         "flags": _flags_of(site, kpi)[:FLAG_ROWS],
         "annotations": _events_of(site, kpi),
-        "segments": _segment_groups(snapshot.segments.get(metric_id, ())),
+        "segments": _segment_groups(site, snapshot.segments.get(metric_id, ())),
         "parents": parents,
         "children": children,
         "contributions": snapshot.contributions.get(metric_id, ()),
@@ -121,13 +122,13 @@ def _caption(kpi: Kpi, points: Sequence[Point]) -> str:
     return told + (f" Target {show(last.target, kpi.unit)}." if last.target is not None else "")
 
 
-def _segment_groups(segments: Sequence[Segment]) -> list[dict[str, Any]]:
+def _segment_groups(site: Site, segments: Sequence[Segment]) -> list[dict[str, Any]]:
     """Segments by dimension: the largest of each, fewer of each the more dimensions there are."""
     by_dimension = [(name, list(found)) for name, found in groupby(segments, key=lambda one: one.dimension)]
     most = max(3, min(SEGMENT_ROWS, SEGMENT_ROWS_IN_ALL // max(1, len(by_dimension))))
     groups = []
     for dimension, rows in by_dimension[: SEGMENT_ROWS_IN_ALL // 3]:
-        shown = [{"segment": one, "spark": Markup(sparkline(one.points))} for one in rows[:most]]  # noqa: S704
+        shown = [{"segment": one, "spark": site.drawings.place(sparkline(one.points))} for one in rows[:most]]
         name = dimension.replace("|", " and ")
         groups.append({"dimension": name, "rows": shown, "more": max(0, len(rows) - most)})
     return groups

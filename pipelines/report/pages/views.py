@@ -7,15 +7,13 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
-from markupsafe import Markup
-
 from pipelines.report import links
 from pipelines.report.model import Anomaly, Influence, TreeRow
 from pipelines.report.numbers import change
 from pipelines.report.site import Site, branches, kpi_parts
 from pipelines.report.words import PERSPECTIVE, PERSPECTIVE_QUESTION, spoken
 
-from .metric import flag_chart
+from .metric import chart_of, flag_chart
 from .page import FLAG_CHARTS, LISTED, Page, chunks, split
 
 ENTRY_ROWS = 150
@@ -93,7 +91,7 @@ def anomaly_pages(site: Site) -> Iterator[Page]:
     for one in site.anomalies:
         kpi = site.kpi(one.metric_id)
         headline = kpi is not None and one.series == (kpi.metric_id, kpi.grain, "", "")
-        chart = site.chart(one.metric_id) if headline else Markup(flag_chart(site, one))  # noqa: S704
+        chart = chart_of(site, kpi) if kpi and headline else flag_chart(site, one)
         causes = [_cause(cause, one) for cause in one.root_cause[:6]]
         flags.append({"anomaly": one, "chart": chart, "causes": causes})
     yield from split(
