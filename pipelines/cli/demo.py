@@ -84,6 +84,7 @@ def demo(
             if not second.succeeded:
                 raise typer.Exit(Exit.RUN_FAILED)
             deliver(running.load(), os.environ, 30.0)
+        clock = _keep_clock(running, home)
         measured["seconds"] = round(time.monotonic() - began, 1)
         measured["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         if as_json:
@@ -100,6 +101,16 @@ def demo(
     console.print("  Dagster     make dev")
     if not next_day:
         console.print("  a day later make next-day")
+    console.print("  ask         source .venv/bin/activate")
+    console.print(f"              export VITALS_HOME={home} VITALS_NOW=file:{clock}", soft_wrap=True)
+    console.print("              vitals query csat --by tier --grain month --from 2026-01")
+
+
+def _keep_clock(running: Any, home: Path) -> Path:
+    """The file with the sandbox's time, for commands that go on where it stopped."""
+    clock = home / "sandbox" / "now"
+    clock.write_text(running.sandbox.clock().isoformat(), encoding="utf-8")
+    return clock
 
 
 def _tell(running: Any, told: tuple[int, int], sent: int, next_day: bool) -> None:
@@ -151,8 +162,7 @@ def dev(
 
     home = home.absolute()
     with sandbox_installation(home) as running, dagster_instance(home):
-        clock = home / "sandbox" / "now"
-        clock.write_text(running.sandbox.clock().isoformat(), encoding="utf-8")
+        clock = _keep_clock(running, home)
         console.print(f"Dagster on http://127.0.0.1:{port} (stop with Ctrl-C)")
         done = subprocess.run(
             [
