@@ -181,13 +181,16 @@ class RawStore:
             folder.mkdir(parents=True)
         except OSError as error:
             raise _unwritable(folder, error) from None
-        return LoadWriter(stream, load_id, folder, self.runtime)
+        return self._writer(stream, load_id, folder)
 
     def resume(self, stream: StreamId, load: OpenLoad) -> LoadWriter:
         """Go on with an unfinished load after its last checkpoint."""
-        writer = LoadWriter(stream, load.load_id, load.folder, self.runtime)
+        writer = self._writer(stream, load.load_id, load.folder)
         writer.rewind(load.checkpoint["store"])
         return writer
+
+    def _writer(self, stream: StreamId, load_id: str, folder: Path) -> LoadWriter:
+        return LoadWriter(stream, load_id, folder, self.runtime)
 
     def sweep(self, stream: StreamId) -> None:
         """Remove the loads that were never finished."""
@@ -312,11 +315,15 @@ class LoadWriter:
                 **content,
             }
             path = self.folder / "manifest.json"
-            write_durably(path, _json(manifest), before_io=self._runtime.before_io)
+            self._publish(path, _json(manifest))
             (self.folder / "checkpoint.json").unlink(missing_ok=True)
         except OSError as error:
             raise _unwritable(self.folder, error) from None
         return Manifest(self.stream, self.load_id, path, manifest)
+
+    def _publish(self, manifest: Path, content: bytes) -> None:
+        """Write the manifest; all parts are closed by now."""
+        write_durably(manifest, content, before_io=self._runtime.before_io)
 
     def discard(self) -> None:
         """Remove the load: nothing of it counts."""

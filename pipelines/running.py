@@ -21,6 +21,9 @@ from pipelines.installation import Installation
 from pipelines.jobs import DAILY
 from quality.runner import preload
 
+EVENT_BATCH, EVENTS_AT_ONCE = "DAGSTER_EVENT_BATCH_SIZE", "1000"
+"""Dagster's variable for how many events it hands over together: the plan of a run is an event for each asset."""
+
 INSTANCE_SETTINGS = """\
 # One instance for the command line and the UI. What it costs and why: docs/decisions/orchestration.md
 telemetry:
@@ -90,6 +93,7 @@ def dagster_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         settings.write_text(INSTANCE_SETTINGS.format(history=history), encoding="utf-8")
     # Dagster finds its instance by this variable, also in the processes it starts.
     os.environ["DAGSTER_HOME"] = str(folder)
+    os.environ.setdefault(EVENT_BATCH, EVENTS_AT_ONCE)
     with dg.DagsterInstance.from_config(str(folder)) as instance:
         yield instance
 

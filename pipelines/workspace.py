@@ -6,15 +6,20 @@
 | VITALS_CATALOGUE | folder of the metric dictionary | the shipped catalogue |
 | VITALS_SOURCES | folder with one YAML per source instance | `$VITALS_HOME/sources` |
 | VITALS_STAGING | further folders of staging models, before or in place of the shipped ones | – |
+| VITALS_RAW_STORE | object storage of the raw store and the streams' state, `s3://bucket/prefix` | a folder in home |
 | VITALS_WAREHOUSE_URL | warehouse | `duckdb:///$VITALS_HOME/warehouse.duckdb` |
 | VITALS_REPORTING_URL | reporting database, any SQLAlchemy URL | `sqlite:///$VITALS_HOME/reporting.db` |
 | VITALS_REPORT | folder of the report pages | `$VITALS_HOME/report` |
 | VITALS_NOW | the instant to take as now (ISO 8601 with zone, or `file:PATH` holding one) | the real clock |
+
+A folder made by `vitals init` holds a `vitals.toml` that names its folders (`catalogue`, `sources`, `staging`, `home`,
+`report`, relative to it). In that folder, or below it, they are the defaults; a variable of the environment wins.
 """
 
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,6 +28,15 @@ from pathlib import Path
 Clock = Callable[[], datetime]
 PROJECT = Path(__file__).parents[1]
 """Where the rooms are; by path, because importing them for it takes seconds."""
+MARKER = "vitals.toml"
+"""What says that a folder is an installation."""
+_FOLDERS = {
+    "home": "VITALS_HOME",
+    "catalogue": "VITALS_CATALOGUE",
+    "sources": "VITALS_SOURCES",
+    "staging": "VITALS_STAGING",
+    "report": "VITALS_REPORT",
+}
 
 
 class WorkspaceError(ValueError):
@@ -41,10 +55,11 @@ class Workspace:
     reporting_url: str = field(repr=False)
     report: Path
     clock: Clock
+    raw_url: str = ""
 
     @property
     def raw_store(self) -> Path:
-        """Folder of the append-only raw store."""
+        """Folder of the append-only raw store; beside an object storage it is the spool and the cache of it."""
         return self.home / "raw"
 
     @property
@@ -64,10 +79,12 @@ class Workspace:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Workspace:
         """Read the variables of the table above.
 
+        A given ``environment`` is all there is; else the process's, over what `vitals.toml` says.
+
         Raises:
-            WorkspaceError: VITALS_NOW is no instant.
+            WorkspaceError: VITALS_NOW is no instant, or vitals.toml is wrong.
         """
-        env = os.environ if environment is None else environment
+        env = {**_marked(Path.cwd()), **_set(os.environ)} if environment is None else environment
         home = Path(env.get("VITALS_HOME") or ".vitals").absolute()
         return cls(
             home=home,
@@ -81,7 +98,37 @@ class Workspace:
             reporting_url=env.get("VITALS_REPORTING_URL") or f"sqlite:///{home / 'reporting.db'}",
             report=Path(env.get("VITALS_REPORT") or home / "report"),
             clock=clock_from(env.get("VITALS_NOW")),
+            raw_url=env.get("VITALS_RAW_STORE") or "",
         )
+
+
+def _set(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say something: an empty one is as good as none."""
+    return {name: value for name, value in environment.items() if value}
+
+
+def marker_above(folder: Path) -> Path | None:
+    """The `vitals.toml` of the installation that a folder is in."""
+    found = (parent / MARKER for parent in (folder, *folder.parents))
+    return next((path for path in found if path.is_file()), None)
+
+
+def _marked(folder: Path) -> dict[str, str]:
+    """The folders that the nearest `vitals.toml` names, as the variables that would say the same."""
+    path = marker_above(folder)
+    if path is None:
+        return {}
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WorkspaceError(f"{path}: {error}") from error
+    unknown = sorted(said.keys() - _FOLDERS.keys())
+    if unknown or not all(isinstance(value, str) for value in said.values()):
+        raise WorkspaceError(
+            f"{path} may name the folders {', '.join(_FOLDERS)}, each as a text; found "
+            + (f"{unknown[0]!r}" if unknown else "something else")
+        )
+    return {_FOLDERS[name]: str(path.parent / value) for name, value in said.items()}
 
 
 def clock_from(text: str | None) -> Clock:

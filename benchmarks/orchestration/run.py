@@ -164,7 +164,7 @@ def hollow(installation: Any) -> Iterator[None]:
         return (Pulled(stream, 0) for stream in streams)
 
     def compute(installation: Any, warehouse: Any, metrics: list[str], **keywords: Any) -> Iterator[Any]:
-        return (Computed(name, 0, "no final value yet", "0" * 16) for name in metrics)
+        return (Computed(name, 0, "no final value yet", "0" * 16, "nothing") for name in metrics)
 
     order = {model.table: position for position, model in enumerate(installation.models)}
     tables = [

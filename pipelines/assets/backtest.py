@@ -5,17 +5,17 @@ It is in no scheduled job. Its configuration is that of `vitals backtest`.
 
 import base64
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
-from pipelines.anomalies.charts import render_png
-from pipelines.anomalies.replay import Replayed, flag_rows, summary
 from pipelines.assets.specs import KPI_VALUES
 from pipelines.installation import Installation
-from pipelines.steps.backtest import BacktestError, Trial, backtest, day
-from pipelines.warehouse import open_warehouse
+
+if TYPE_CHECKING:
+    from pipelines.anomalies.replay import Replayed
+    from pipelines.steps.backtest import Trial
 
 BACKTEST = dg.AssetKey("backtest")
 
@@ -48,6 +48,9 @@ def backtest_asset() -> dg.AssetsDefinition:
     def replayed(
         config: BacktestConfig, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult[Any]:
+        from pipelines.steps.backtest import BacktestError, backtest, day
+        from pipelines.warehouse import open_warehouse
+
         try:
             with open_warehouse(installation.workspace.warehouse_url) as warehouse:
                 trial = backtest(
@@ -67,8 +70,11 @@ def backtest_asset() -> dg.AssetsDefinition:
     return replayed
 
 
-def _metadata(trial: Trial, folder: Path) -> dict[str, Any]:
+def _metadata(trial: "Trial", folder: Path) -> dict[str, Any]:
     """Counts, tables and pictures: the series with most flags inside the event, every flagged one as a file."""
+    from pipelines.anomalies.charts import render_png
+    from pipelines.anomalies.replay import flag_rows, summary
+
     flagged = sorted(
         (one for one in trial.tried if one.flags), key=lambda one: (-len(one.flags), one.metric, one.grain)
     )
@@ -98,7 +104,7 @@ def _metadata(trial: Trial, folder: Path) -> dict[str, Any]:
 _COLUMNS = ("period", "metric", "grain", "kind", "severity", "explanation")
 
 
-def _inline(one: Replayed, picture: bytes) -> str:
+def _inline(one: "Replayed", picture: bytes) -> str:
     return f"![{one.label}, {one.grain}](data:image/png;base64,{base64.b64encode(picture).decode()})"
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from pipelines.assets.cadence import company_calendar, cron, slower_than_daily
 from pipelines.assets.checks import check_result
 from pipelines.assets.specs import KPI, KPI_VALUES, metric_key, metric_specs
+from pipelines.assets.wide import wide
 from pipelines.installation import Installation
 from pipelines.jobs import RECOMPUTE, RESTATE
 
@@ -112,4 +113,4 @@ def kpi_assets(installation: Installation) -> list[dg.AssetsDefinition]:
         )
         yield check_result(assessed.checks, asset=KPI_VALUES, name=CHECK)
 
-    return [compute_kpis, kpi_values]
+    return [wide(compute_kpis), kpi_values]

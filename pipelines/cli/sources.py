@@ -51,7 +51,7 @@ def list_(as_json: Json = False) -> None:
     show(
         [
             {
-                "stream": f"{_called(sources, line.source, line.account)}/{line.stream}",
+                "stream": f"{line.source}/{line.stream}",
                 "rows": line.rows,
                 "loads": line.loads,
                 "last read": f"{line.last_read_at:%Y-%m-%d %H:%M}" if line.last_read_at else "never",
@@ -258,24 +258,16 @@ def _nowhere(workspace: Workspace) -> str:
 
 
 def _one(sources: Sequence[SourceConfig], name: str) -> SourceConfig:
-    """The source of that name: its label, or `label/account` where several share it."""
-    found = [source for source in sources if name in (source.label, f"{source.label}/{source.account}")]
-    if len(found) == 1:
-        return found[0]
-    valid = [_called(sources, source.label, source.account) for source in sources]
+    """The source of that name, or of that `system/account`."""
+    valid = [source.label for source in sources]
+    found = [source for source in sources if name in (source.label, f"{source.system}/{source.account}")]
     if found:
-        _refuse(
-            f"several sources are called {name}: write {' or '.join(each for each in valid if each.startswith(name))}"
-        )
+        return found[0]
+    if several := [source.label for source in sources if source.system == name]:
+        _refuse(f"{name} has several accounts: write {' or '.join(several)}")
     if not sources:
         _refuse("no source is described: copy one from examples/ into the folder of sources (VITALS_SOURCES)")
     _unknown("source", name, valid)
-
-
-def _called(sources: Sequence[SourceConfig], label: str, account: str) -> str:
-    """How a source is called: by its label, and by its account as well where several share the label."""
-    shared = sum(source.label == label for source in sources) > 1
-    return f"{label}/{account}" if shared else label
 
 
 def _known_streams(source: SourceConfig, streams: Iterable[str]) -> None:
@@ -342,15 +334,15 @@ def _settings(workspace: Workspace) -> Any:
 
 
 def _store(workspace: Workspace) -> Any:
-    from connectors.raw_store import RawStore
+    from pipelines.steps.stores import raw_store
 
-    return RawStore(workspace.raw_store, _runtime(workspace))
+    return raw_store(workspace, _runtime(workspace))
 
 
 def _states(workspace: Workspace) -> Any:
-    from connectors.state import StateStore
+    from pipelines.steps.stores import states
 
-    return StateStore(workspace.state)
+    return states(workspace, _runtime(workspace))
 
 
 def _note(workspace: Workspace, source: SourceConfig, result: SourceResult | ConnectorError) -> None:
@@ -360,11 +352,11 @@ def _note(workspace: Workspace, source: SourceConfig, result: SourceResult | Con
 
     if isinstance(result, ConnectorError):
         return
-    home, label, system = workspace.home, source.label, source.system
+    label, system = source.label, source.system
     for load in result.loads:
-        note_success(home, label, system, load.stream, load.started_at, load.metadata())
+        note_success(workspace, label, system, load.stream, load.started_at, load.metadata())
     for stream, error in result.failures:
-        note_failure(home, label, system, stream, workspace.now(), str(error))
+        note_failure(workspace, label, system, stream, workspace.now(), str(error))
 
 
 # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────

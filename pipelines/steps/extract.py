@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.errors import ConnectorError
-from connectors.raw_store import RawStore
 from connectors.registry import connect, system_of
 from connectors.result import LoadResult
 from connectors.runtime import Runtime
-from connectors.state import StateStore
 from connectors.sync import sync_stream
 from pipelines.steps.load_log import note_failure, note_success
 from pipelines.steps.sources import SourceInstance
+from pipelines.steps.stores import raw_store, states
 from pipelines.workspace import Workspace
 
 
@@ -50,8 +49,7 @@ def extract(
     """
     wanted = {stream.name for stream in source.streams} if streams is None else set(streams)
     runtime = Runtime(clock=workspace.clock)
-    store = RawStore(workspace.raw_store, runtime)
-    state = StateStore(workspace.state)
+    store, state = raw_store(workspace, runtime), states(workspace, runtime)
     failures: list[tuple[str, ConnectorError]] = []
     failed: set[str] = set()
     connection: Any = None
@@ -78,11 +76,11 @@ def extract(
                     connection=connection,
                 )
             except ConnectorError as error:
-                note_failure(workspace.home, source.name, source.system, stream.name, began, str(error))
+                note_failure(workspace, source.name, source.system, stream.name, began, str(error))
                 failures.append((stream.name, error))
                 failed.add(stream.name)
                 continue
-            note_success(workspace.home, source.name, source.system, stream.name, began, result.metadata())
+            note_success(workspace, source.name, source.system, stream.name, began, result.metadata())
             log(_told(source.name, result))
             yield Pulled(stream.name, result.rows, _facts(result))
     finally:

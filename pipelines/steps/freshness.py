@@ -10,7 +10,6 @@ from decimal import Decimal
 from definitions.model import Catalogue
 from pipelines.installation import Installation
 from pipelines.publishing.records import FreshnessRow
-from pipelines.staging import Model
 from pipelines.steps.load_log import StreamLog, read_log
 from quality import CheckResult, Dimension, FreshnessResult, LoadState, Severity, freshness_results
 from quality.lineage import lineage
@@ -36,13 +35,13 @@ class Freshness:
 def freshness(installation: Installation, put_aside: Mapping[str, int] | None = None) -> Freshness:
     """Judge the freshness of every table at the installation's now.
 
-    `put_aside` says how many rows of each typed table are in quarantine; what it does not name has what the last load
+    `put_aside` says how many rows of each stream are in quarantine; what it does not name has what the last load
     itself refused.
     """
     now = installation.workspace.now()
     aside = put_aside or {}
     logs = stream_logs(installation)
-    behind = streams_behind(installation.models, logs)
+    behind = streams_behind(installation, logs)
     states = tuple(_state(table, [logs[name] for name in names]) for table, names in sorted(behind.items()))
     judged = freshness_results(installation.catalogue, states, now)
     return Freshness(
@@ -56,31 +55,35 @@ def freshness(installation: Installation, put_aside: Mapping[str, int] | None = 
 
 
 def stream_logs(installation: Installation) -> dict[str, StreamLog]:
-    """The load log of every stream that was ever tried, by typed table."""
+    """The load log of every stream that was ever tried, by its asset."""
     found = {}
     for source in installation.sources:
         for stream in source.streams:
-            log = read_log(installation.workspace.home, source.name, stream.name)
+            log = read_log(installation.workspace, source.name, stream.name)
             if log is not None:
-                found[source.typed_table(stream.name)] = log
+                found[source.asset(stream.name)] = log
     return found
 
 
-def streams_behind(models: Iterable[Model], known: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Typed tables behind each neutral table, through derived tables; only those in `known`."""
-    typed = set(known)
+def streams_behind(installation: Installation, known: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The streams behind each neutral table, of all accounts, through derived tables; only assets in `known`."""
+    wanted = set(known)
+    filling: dict[str, set[str]] = {}
+    for source in installation.sources:
+        for stream in source.streams:
+            filling.setdefault(source.typed_table(stream.name), set()).add(source.asset(stream.name))
     behind: dict[str, set[str]] = {}
-    for model in models:  # in order of building, so that inputs come first
+    for model in installation.models:  # in order of building, so that inputs come first
         found = behind.setdefault(model.table, set())
         for name in model.inputs:
-            found |= {name} & typed | behind.get(name, set())
+            found |= filling.get(name, set()) & wanted | behind.get(name, set())
     return {table: tuple(sorted(names)) for table, names in behind.items() if names}
 
 
 def data_through(installation: Installation, as_of: date) -> dict[str, date]:
     """Up to which day each metric's sources have delivered: the day before the oldest of their last good loads."""
     logs = stream_logs(installation)
-    behind = streams_behind(installation.models, logs)
+    behind = streams_behind(installation, logs)
     through: dict[str, date] = {}
     traced = lineage(installation.catalogue)
     for table, names in behind.items():
@@ -142,22 +145,22 @@ def _streams(
     rows = []
     for source in installation.sources:
         for stream in source.streams:
-            log = read_log(installation.workspace.home, source.name, stream.name)
+            log = read_log(installation.workspace, source.name, stream.name)
             if log is None:
                 continue
-            table = source.typed_table(stream.name)
-            sla = promised.get(table, usual)
+            asset = source.asset(stream.name)
+            sla = promised.get(asset, usual)
             rows.append(
                 FreshnessRow(
                     source_system=source.system,
-                    asset=f"{source.name}.{stream.name}",
+                    asset=asset,
                     sla_seconds=int(sla.total_seconds()),
                     is_late=log.last_success_at is None or now - log.last_success_at > sla,
                     last_success_at=log.last_success_at,
                     last_attempt_at=log.last_attempt_at,
                     data_through_at=log.last_success_at,
                     rows_last_run=int(log.facts.get("rows", 0)),
-                    rows_quarantined=_put_aside(log, put_aside.get(table)),
+                    rows_quarantined=_put_aside(log, put_aside.get(asset)),
                     lateness_seconds=_lateness(log),
                     quota_used=_quota(log),
                     drift=", ".join(_drift(log)) or None,

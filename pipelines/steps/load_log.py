@@ -1,7 +1,7 @@
 """The last word on every stream: when it was tried, when it last worked, and what that load looked like.
 
-One small JSON file per stream beside the raw store, replaced whole. Freshness, `data_health` and the alerts about
-late sources read it; the load itself never does.
+One small JSON document per stream beside the raw store, in a folder or an object storage, replaced whole. Freshness,
+`data_health` and the alerts about late sources read it; the load itself never does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from connectors.files_io import write_durably
+from connectors.objects import Objects, is_object_url
+from pipelines.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -41,29 +43,40 @@ _ADAPTER: TypeAdapter[StreamLog] = TypeAdapter(StreamLog)
 
 
 def note_success(
-    home: Path, source: str, system: str, stream: str, at: datetime, facts: dict[str, Any]
+    workspace: Workspace, source: str, system: str, stream: str, at: datetime, facts: dict[str, Any]
 ) -> None:
     """Note a load that ended well."""
-    _write(home, StreamLog(source, system, stream, at, at, "", facts))
+    _write(workspace, StreamLog(source, system, stream, at, at, "", facts))
 
 
-def note_failure(home: Path, source: str, system: str, stream: str, at: datetime, error: str) -> None:
+def note_failure(
+    workspace: Workspace, source: str, system: str, stream: str, at: datetime, error: str
+) -> None:
     """Note a load that failed; what is known of the last good one is kept."""
-    known = read_log(home, source, stream) or StreamLog(source, system, stream, at)
-    _write(home, replace(known, last_attempt_at=at, error=error))
+    known = read_log(workspace, source, stream) or StreamLog(source, system, stream, at)
+    _write(workspace, replace(known, last_attempt_at=at, error=error))
 
 
-def read_log(home: Path, source: str, stream: str) -> StreamLog | None:
+def read_log(workspace: Workspace, source: str, stream: str) -> StreamLog | None:
     """What is known of a stream; None where it was never tried."""
-    path = _path(home, source, stream)
-    return _ADAPTER.validate_json(path.read_bytes()) if path.exists() else None
+    name = _name(source, stream)
+    if is_object_url(workspace.raw_url):
+        content = Objects(workspace.raw_url).get(name)
+    else:
+        path = workspace.home / name
+        content = path.read_bytes() if path.exists() else None
+    return None if content is None else _ADAPTER.validate_json(content)
 
 
-def _write(home: Path, log: StreamLog) -> None:
-    path = _path(home, log.source, log.stream)
+def _write(workspace: Workspace, log: StreamLog) -> None:
+    name, content = _name(log.source, log.stream), _ADAPTER.dump_json(log, indent=1)
+    if is_object_url(workspace.raw_url):
+        Objects(workspace.raw_url).put(name, content)
+        return
+    path: Path = workspace.home / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(path, _ADAPTER.dump_json(log, indent=1))
+    write_durably(path, content)
 
 
-def _path(home: Path, source: str, stream: str) -> Path:
-    return home / "loads" / source / f"{stream}.json"
+def _name(source: str, stream: str) -> str:
+    return f"loads/{source}/{stream}.json"

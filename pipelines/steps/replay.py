@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from connectors.operations import verify
-from connectors.raw_store import RawStore
-from connectors.runtime import Runtime
 from pipelines.installation import Installation
 from pipelines.steps.sources import SourceInstance
 from pipelines.steps.stage import LOADS, QUARANTINE, Landed, land
+from pipelines.steps.stores import raw_store
 from pipelines.warehouse import Warehouse
 
 
@@ -24,7 +23,7 @@ def replay(
     Raises:
         StoreError: a part is not what its manifest says; that stream's rows stay as they were.
     """
-    store = RawStore(installation.workspace.raw_store, Runtime(clock=installation.workspace.clock))
+    store = raw_store(installation.workspace)
     for stream in source.streams:
         if stream.name not in streams:
             continue

@@ -9,7 +9,6 @@ from itertools import groupby
 import pyarrow as pa
 
 from connectors.raw_store import RawStore
-from connectors.runtime import Runtime
 from connectors.stream import Stream
 from connectors.typed import MERGE_KEYS, NEWEST_BY, empty_table, read_loads
 from pipelines import handover
@@ -19,6 +18,7 @@ from pipelines.staging import StagedTable, build_staging
 from pipelines.steps.changes import ChangeLog
 from pipelines.steps.freshness import freshness
 from pipelines.steps.sources import SourceInstance
+from pipelines.steps.stores import raw_store
 from pipelines.warehouse import Warehouse
 from quality import CheckResult, run_staging_checks
 
@@ -63,8 +63,7 @@ def land(installation: Installation, warehouse: Warehouse) -> Iterator[Landed]:
     Each load is one transaction together with the note that it was read: a process that dies in between reads it
     again, and the upsert makes nothing of it double.
     """
-    workspace = installation.workspace
-    store = RawStore(workspace.raw_store, Runtime(clock=workspace.clock))
+    store = raw_store(installation.workspace)
     _prepare(warehouse)
     for source in installation.sources:
         for stream in source.streams:
@@ -142,7 +141,7 @@ def check_staging(installation: Installation, warehouse: Warehouse) -> list[Chec
 
 
 def put_aside(installation: Installation, warehouse: Warehouse) -> dict[str, int]:
-    """How many rows of each typed table are in quarantine and were not read well since, by table.
+    """How many rows of each stream are in quarantine and were not read well since, by its asset.
 
     A record without a key cannot be recognised when it comes again: it counts until the next load.
     """
@@ -162,7 +161,7 @@ def put_aside(installation: Installation, warehouse: Warehouse) -> dict[str, int
                 " AND (t._load_id > q.load_id OR (t._load_id = q.load_id AND t._sequence > q.sequence)))",
                 (_last_load(warehouse, place), *place),
             ).to_pylist()[0]
-            found[table] = found.get(table, 0) + int(rows["named"] or 0) + int(rows["nameless"] or 0)
+            found[source.asset(stream.name)] = int(rows["named"] or 0) + int(rows["nameless"] or 0)
     return found
 
 

@@ -23,6 +23,7 @@ from pipelines.cli.app import app
 from pipelines.cli.output import Exit
 from pipelines.cli.sync_bars import SyncBars
 from pipelines.steps.load_log import read_log
+from pipelines.workspace import Workspace
 from pipelines.warehouse import open_warehouse
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -160,10 +161,11 @@ def test_a_wrong_name_is_answered_with_the_nearest_one(
     assert said in shop(*arguments, code=Exit.USAGE).stderr
 
 
-def test_a_name_that_two_accounts_share_asks_for_the_account(shop: Shop) -> None:
+def test_a_system_with_two_accounts_asks_which_one(shop: Shop) -> None:
     shop.describe("jira", account="second")
-    assert "jira/acme or jira/second" in shop("check", "jira", code=Exit.USAGE).stderr
+    assert "jira_acme or jira_second" in shop("check", "jira", code=Exit.USAGE).stderr
     assert shop.rows("sync", "jira/second", "statuses")[0]["account"] == "second"
+    assert shop.rows("sync", "jira_second", "statuses")[0]["source"] == "jira_second"
 
 
 def test_without_sources_the_commands_say_where_they_belong(shop: Shop) -> None:
@@ -194,7 +196,7 @@ def test_sync_pulls_what_is_new_and_notes_it(shop: Shop) -> None:
     assert "incremental" in done.stdout
     second = {(row["source"], row["stream"]): row for row in shop.rows("sync")}
     assert second["jira", "issues"]["rows"] < first["jira", "issues"]["rows"] / 4
-    log = read_log(shop.home, "jira", "issues")
+    log = read_log(Workspace.from_environment(), "jira", "issues")
     assert log is not None
     assert log.last_success_at is not None
     assert not log.error
@@ -208,7 +210,7 @@ def test_a_stream_that_fails_is_told_and_the_others_are_pulled(shop: Shop) -> No
     states = {line["stream"]: line["loads"] for line in shop.rows("list") if line["source"] == "jira"}
     assert states["issues"] == 1
     assert states["sprints"] == 0
-    log = read_log(shop.home, "jira", "sprints")
+    log = read_log(Workspace.from_environment(), "jira", "sprints")
     assert log is not None
     assert "403" in log.error
 
