@@ -18,13 +18,23 @@ Source: connector rules, point 8.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from connectors.contract import Column, ColumnType, Personal
 from connectors.errors import ConfigurationError
@@ -33,6 +43,7 @@ from connectors.secret import is_reference, resolve
 from connectors.source_yaml import read_yaml
 from connectors.stream import Stream
 
+NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 AuthKind = Literal["bearer", "basic", "header", "client_credentials", "refresh_token", "jwt", "none"]
 
 
@@ -149,6 +160,11 @@ class SourceConfig(_Model):
     rate: RateConfig | None = None
     limits: LimitsConfig = LimitsConfig()
     hash_key: str = Field("", description="reference to the key that personal data is hashed with")
+    qualify_ids: bool | None = Field(
+        None,
+        description="ids in the neutral tables begin with the source's name (`jira_second:10001`); default: where the "
+        "system has several accounts, for all but the one that is called as the system is",
+    )
     settings: dict[str, Any] = Field(
         default_factory=dict, description="what a files, SQL, HTTP or process source needs besides"
     )
@@ -167,10 +183,10 @@ class SourceConfig(_Model):
             }
         return value
 
-    @field_validator("system", "account")
+    @field_validator("system", "account", "name")
     @classmethod
-    def _is_a_name(cls, value: str) -> str:
-        if not SAFE_NAME.match(value):
+    def _is_a_name(cls, value: str, field: ValidationInfo) -> str:
+        if not SAFE_NAME.match(value) and (value or field.field_name != "name"):
             raise ValueError("use letters, digits, dot, dash and underscore")
         return value
 
@@ -243,21 +259,29 @@ def source_from(content: object, place: str) -> SourceConfig:
 
 
 def load_sources(folder: str | Path) -> list[SourceConfig]:
-    """All sources of a folder, in the order of their file names.
+    """All sources of a folder, in the order of their file names, each under a name of its own.
+
+    Where several accounts of a system have no `name:`, they are called by system and account: `jira_acme`.
 
     Raises:
-        ConfigurationError: a file is wrong, or two files name the same account.
+        ConfigurationError: a file is wrong, or two files describe the same account or have the same name.
     """
-    sources: dict[tuple[str, str], str] = {}
-    found = []
-    for path in sorted((*Path(folder).glob("*.yml"), *Path(folder).glob("*.yaml"))):
-        source = load_source(path)
-        other = sources.setdefault((source.system, source.account), str(path))
-        if other != str(path):
-            raise ConfigurationError(
-                f"{source.system}/{source.account} is described by {other} too",
-                place=str(path),
-                hint="keep one",
-            )
-        found.append(source)
-    return found
+    paths = sorted((*Path(folder).glob("*.yml"), *Path(folder).glob("*.yaml")))
+    sources = [load_source(path) for path in paths]
+    labels = Counter(source.label for source in sources)
+    named = [
+        source
+        if source.name or labels[source.label] == 1
+        else source.model_copy(update={"name": NOT_IN_NAMES.sub("_", f"{source.system}_{source.account}")})
+        for source in sources
+    ]
+    _once(paths, [f"{source.system}/{source.account}" for source in named], "keep one")
+    _once(paths, [f"the name {source.label}" for source in named], "give one of them another name:")
+    return named
+
+
+def _once(paths: Sequence[Path], names: Sequence[str], hint: str) -> None:
+    first: dict[str, Path] = {}
+    for path, name in zip(paths, names, strict=True):
+        if first.setdefault(name, path) != path:
+            raise ConfigurationError(f"{name} is described by {first[name]} too", place=str(path), hint=hint)

@@ -11,6 +11,7 @@ from definitions import load_catalogue
 from definitions.model import Catalogue
 from definitions.versions import definition_hashes
 from pipelines.staging import Model, load_models
+from pipelines.staging.accounts import for_accounts
 from pipelines.staging.build import neutral_tables
 from pipelines.staging.files import file_models
 from pipelines.steps.sources import SourceInstance, load_sources
@@ -63,7 +64,7 @@ class Installation:
         tables = neutral_tables(catalogue)
         shipped = load_models({source.system for source in sources}, workspace.staging)
         # A model of a table that the dictionary does not know would build what nobody reads.
-        models = tuple(model for model in shipped if model.table in tables)
+        models = for_accounts([model for model in shipped if model.table in tables], sources, tables)
         return cls(workspace, catalogue, sources, (*file_models(sources, catalogue), *models))
 
     @cached_property

@@ -85,11 +85,13 @@ def staging_asset(installation: Installation) -> dg.AssetsDefinition:
 
 def _schemas(installation: Installation) -> dict[str, list[str]]:
     """Columns of everything that a staging model may read."""
+    from connectors.typed import empty_table
+
     neutral = {
         table: list(source.columns) for table, source in neutral_tables(installation.catalogue).items()
     }
     typed = {
-        source.typed_table(stream.name): [column.name for column in stream.contract.columns]
+        source.typed_table(stream.name): empty_table(stream.contract).column_names
         for source in installation.sources
         for stream in source.streams
     }

@@ -12,11 +12,13 @@ from functools import cached_property
 from pathlib import Path
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.errors import ParseError
 
 FOLDER = Path(__file__).parent / "models"
 DERIVED = "derived"
+STAGED_AS = {"jira_dc": "jira"}
+"""Systems with the typed tables of another one: its models serve them, over their own schema."""
 
 
 class StagingError(Exception):
@@ -60,20 +62,35 @@ def load_models(systems: Iterable[str], folders: Sequence[Path] = (FOLDER,)) -> 
     """The models of these systems and the derived ones, in an order in which each finds its inputs built.
 
     A model in a later folder replaces the one of the same system and table in an earlier folder: that is how
-    a company fits a vendor's custom fields.
+    a company fits a vendor's custom fields. A system that is staged as another one may have models of its own besides.
 
     Raises:
         StagingError: a file does not parse, or derived models need each other in a circle.
     """
-    found = {
-        (system, path.stem): Model(system, path.stem, path.read_text(encoding="utf-8"), path)
-        for folder in folders
-        for system in sorted({*systems, DERIVED})
-        for path in sorted((folder / system).glob("*.sql"))
-    }
+    found: dict[tuple[str, str], Model] = {}
+    for folder in folders:
+        for system in sorted({*systems, DERIVED}):
+            for origin in (STAGED_AS.get(system), system):
+                for path in sorted((folder / origin).glob("*.sql")) if origin else ():
+                    sql = path.read_text(encoding="utf-8")
+                    if origin and origin != system:
+                        sql = over_schema(sql, origin, system)
+                    found[system, path.stem] = Model(system, path.stem, sql, path)
     models = [found[place] for place in sorted(found)]
     plain = [model for model in models if model.system != DERIVED]
     return plain + _by_need([model for model in models if model.system == DERIVED])
+
+
+def over_schema(sql: str, schema: str, other: str) -> str:
+    """The statement over the tables of another schema."""
+    tokens = sqlglot.tokenize(sql, read="duckdb")
+    pieces, copied = [], 0
+    for before, token, after in zip([None, *tokens], tokens, tokens[1:], strict=False):
+        is_schema = token.text == schema and after.token_type is TokenType.DOT
+        if is_schema and (before is None or before.token_type is not TokenType.DOT):
+            pieces += [sql[copied : token.start], other]
+            copied = token.end + 1
+    return "".join([*pieces, sql[copied:]])
 
 
 def _by_need(models: list[Model]) -> list[Model]:

@@ -38,6 +38,10 @@ class SourceInstance:
         """Table of a stream's typed rows: `salesforce.opportunities`."""
         return f"{self.system}.{stream}"
 
+    def asset(self, stream: str) -> str:
+        """How health and checks call a stream of this account: `salesforce.opportunities`."""
+        return f"{self.name}.{stream}"
+
     def with_settings(self, settings: ConnectorSettings) -> SourceInstance:
         """The same source under the installation's settings."""
         return replace(self, settings=load_settings(settings))

@@ -20,7 +20,7 @@ from connectors.sandbox.company.truth import truth
 from connectors.sandbox.linear_records import LinearRecords
 from definitions.model import Catalogue
 from pipelines.sandboxed import SandboxInstallation, sandbox_installation
-from pipelines.staging.models import FOLDER
+from pipelines.staging.models import load_models
 from pipelines.steps.compute import VALUES, compute
 from pipelines.steps.stage import QUARANTINE, check_staging
 from pipelines.warehouse import Warehouse, open_warehouse
@@ -252,14 +252,15 @@ def test_jira_data_center_becomes_the_tracker(running: SandboxInstallation, tmp_
     assert_tracker(route, fields)
 
 
-def test_the_two_jiras_are_staged_alike() -> None:
-    """Whoever changes one of the two finds the other one here."""
-    cloud = {path.name: path.read_text() for path in (FOLDER / "jira").glob("*.sql")}
-    server = {
-        path.name: path.read_text().replace("jira_dc.", "jira.")
-        for path in (FOLDER / "jira_dc").glob("*.sql")
-    }
-    assert server == cloud
+def test_the_two_jiras_have_one_set_of_models() -> None:
+    cloud, server = (
+        {model.table: model for model in load_models([name]) if model.system == name}
+        for name in ("jira", "jira_dc")
+    )
+    assert server.keys() == cloud.keys()
+    for table, model in server.items():
+        assert model.path == cloud[table].path
+        assert model.inputs == tuple(name.replace("jira.", "jira_dc.") for name in cloud[table].inputs)
 
 
 # Zendesk.
