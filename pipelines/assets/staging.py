@@ -64,12 +64,14 @@ def staging_asset(installation: Installation) -> dg.AssetsDefinition:
                     context.log.info(f"replayed {landed.summary}")
             for landed in land(installation, warehouse):
                 context.log.info(landed.summary)
+            currency = _currency(installation)
             for table in stage(installation, warehouse):
                 yield dg.MaterializeResult(
                     asset_key=table_key(table.table),
                     metadata={
                         "dagster/row_count": table.rows,
                         "systems": ", ".join(table.systems) or "no source",
+                        **currency.get(table.table, {}),
                         "dagster/column_lineage": column_lineage(made_from.get(table.table, {}), assets),
                     },
                 )
@@ -81,6 +83,25 @@ def staging_asset(installation: Installation) -> dg.AssetsDefinition:
             )
 
     return stage_tables
+
+
+def _currency(installation: Installation) -> dict[str, dict[str, int]]:
+    """By table: how old its data is and may be, and how late rows came at most; in seconds."""
+    from pipelines.steps.freshness import freshness
+
+    now = installation.workspace.now()
+    return {
+        row.asset: {
+            **(
+                {"age_seconds": int((now - row.data_through_at).total_seconds())}
+                if row.data_through_at
+                else {}
+            ),
+            "sla_seconds": row.sla_seconds,
+            "lateness_seconds": row.lateness_seconds or 0,
+        }
+        for row in freshness(installation).rows
+    }
 
 
 def _schemas(installation: Installation) -> dict[str, list[str]]:

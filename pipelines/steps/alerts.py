@@ -107,9 +107,10 @@ def raise_late(installation: Installation, known: Sequence[str] = ()) -> tuple[t
         ``system: severity`` of each late system, sorted; and how many rows are new.
     """
     catalogue = installation.catalogue
-    found = late(freshness(installation).rows, catalogue, installation.places)
+    now = installation.workspace.now()
+    found = late(freshness(installation).rows, catalogue, installation.places, now)
     state = tuple(sorted(f"{alert.subject.id}: {alert.severity}" for alert in found.alerts))
     if state == tuple(known):
         return state, 0
     with reporting(installation) as engine:
-        return state, raise_now(engine, found, catalogue, installation.workspace.now())
+        return state, raise_now(engine, found, catalogue, now)

@@ -19,27 +19,32 @@ CHANGE_DAYS = 14
 ASSETS_SHOWN = 8
 
 
-def late(rows: Iterable[FreshnessRow], catalogue: Catalogue, where: Places) -> Found:
+def late(rows: Iterable[FreshnessRow], catalogue: Catalogue, where: Places, now: datetime) -> Found:
     """Sources whose data is older than it may be: one alert per system, however many of its assets are late.
 
-    Critical once the data is twice as old as it may be. What is late breaks what rests on it: the late tables where
-    all of them are known, else the whole system (each one, where a table is put together from several).
+    Critical once the data is twice as old as it may be. (How late single rows arrive, `lateness_seconds`, is another
+    matter: it is held against the overlap of their stream, when they are loaded.) What is late breaks what rests on it:
+    the late tables where all of them are known, else the whole system (each one, where a table is put together from
+    several).
     """
     by_system: dict[str, list[FreshnessRow]] = defaultdict(list)
     for row in rows:
         by_system[row.source_system].append(row)
     alerts = tuple(
-        _late(system, sorted(overdue, key=lambda row: row.asset), len(found), catalogue, where)
+        _late(system, sorted(overdue, key=lambda row: row.asset), len(found), catalogue, where, now)
         for system, found in sorted(by_system.items())
         if (overdue := [row for row in found if row.is_late])
     )
     return Found(alerts, Covered(frozenset((AlertType.LATE, system) for system in by_system)))
 
 
-def _late(system: str, rows: list[FreshnessRow], assets: int, catalogue: Catalogue, where: Places) -> Alert:
-    due = min(_due(row) for row in rows)
-    worst = max(rows, key=lambda row: row.lateness_seconds or 0)
-    is_double = any((row.lateness_seconds or 0) >= 2 * row.sla_seconds for row in rows)
+def _late(
+    system: str, rows: list[FreshnessRow], assets: int, catalogue: Catalogue, where: Places, now: datetime
+) -> Alert:
+    worst = min(rows, key=_due)
+    due = _due(worst)
+    # As long overdue again as it may be old: twice as old as it may be.
+    is_double = any(now - _due(row) >= timedelta(seconds=row.sla_seconds) for row in rows)
     through = [row.data_through_at for row in rows if row.data_through_at is not None]
     errors = sorted({row.error for row in rows if row.error})
     is_known = all(row.asset in where.tables for row in rows)

@@ -32,7 +32,11 @@ class QualityResultRow:
 
 @dataclass(frozen=True, slots=True)
 class FreshnessRow:
-    """How current one asset of one source is, and what its last load looked like."""
+    """How current one asset of one source is, and what its last load looked like.
+
+    How old the data is shows in `data_through_at`, against `sla_seconds`; `lateness_seconds` is how long after their
+    change rows of the last load became visible at the vendor, at most.
+    """
 
     source_system: str
     asset: str

@@ -271,7 +271,7 @@ def test_a_source_that_is_down_with_sixty_kpis_is_one_message(
     now = at(3, 10)
     fresh = FreshnessRow(
         source_system="intercom", asset="support.tickets", sla_seconds=86_400, is_late=True,
-        last_success_at=at(1, 6), last_attempt_at=at(3, 9), data_through_at=at(1, 6), rows_last_run=0,
+        last_success_at=at(1, 12), last_attempt_at=at(3, 9), data_through_at=at(1, 12), rows_last_run=0,
         rows_quarantined=0, lateness_seconds=14_400, error="tickets: HTTP 503",
     )  # fmt: skip
     flags = [
@@ -284,7 +284,7 @@ def test_a_source_that_is_down_with_sixty_kpis_is_one_message(
         for each in metrics
     ]  # fmt: skip
     tested = [Coverage(each.name, "day", at(2, 0).date(), at(2, 0).date()) for each in metrics]
-    found = late([fresh], company, where) + anomalies(flags, tested, company, where)
+    found = late([fresh], company, where, now) + anomalies(flags, tested, company, where)
     assert len(found.alerts) == 61
     raise_now(sqlite, found, company, now)
     report = drain(sqlite, channels_to(receiver, box, company.settings.alerts), FakeClock(now))

@@ -334,9 +334,13 @@ UNKNOWN = (
     "crm.account_saves",
     "tracker.worklogs",
     "product.events",
+    "product.users",
+    "billing.subscriptions",
+    "billing.invoice_lines",
+    "support.nps_responses",
 )
-"""HubSpot tells no meetings and no milestones of accounts, Linear no hours: metrics over them have no source. Events of
-the product name their accounts by Salesforce's ids, so a filter by an account's tier finds none of another CRM."""
+"""HubSpot tells no meetings and no milestones of accounts, Linear no hours: metrics over them have no source. Product,
+billing and surveys name their accounts by Salesforce's ids, so a filter by an account finds none of another CRM."""
 
 
 def compared(catalogue: Catalogue) -> list[str]:

@@ -313,27 +313,26 @@ def test_check_ins_are_told_to_the_team_and_old_ones_are_history() -> None:
 # ── operations ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def fresh(asset: str, *, is_late: bool = True, late_by: int = 3600, system: str = "intercom") -> FreshnessRow:
-    return FreshnessRow(
-        system, asset, 86_400, is_late, data_through_at=MONDAY - timedelta(days=2), lateness_seconds=late_by
-    )
+def fresh(asset: str, *, is_late: bool = True, days: float = 1.5, system: str = "intercom") -> FreshnessRow:
+    """Data that may be a day old and is `days` old."""
+    return FreshnessRow(system, asset, 86_400, is_late, data_through_at=MONDAY - timedelta(days=days))
 
 
 def test_a_late_system_is_one_alert_and_breaks_itself() -> None:
-    found = one(late([fresh("conversations"), fresh("tickets")], CATALOGUE, WHERE))
+    found = one(late([fresh("conversations"), fresh("tickets")], CATALOGUE, WHERE, MONDAY))
     assert found.identity == "late:source:intercom"
     assert found.title == "intercom: data is late (2 of 2 assets)"
     assert (found.breaks, found.severity, found.team) == (("source:intercom",), Severity.WARNING, "data")
-    assert found.since == MONDAY - timedelta(days=1)
+    assert found.since == MONDAY - timedelta(hours=12)
 
 
 def test_a_late_table_of_a_fresh_system_breaks_the_table_alone() -> None:
     rows = [fresh("support.tickets"), fresh("support.other", is_late=False)]
-    assert one(late(rows, CATALOGUE, WHERE)).breaks == ("table:support.tickets",)
+    assert one(late(rows, CATALOGUE, WHERE, MONDAY)).breaks == ("table:support.tickets",)
 
 
 def test_a_table_of_two_systems_is_no_system_of_its_own() -> None:
-    found = one(late([fresh("accounts", system="salesforce, intercom")], CATALOGUE, WHERE))
+    found = one(late([fresh("accounts", system="salesforce, intercom")], CATALOGUE, WHERE, MONDAY))
     assert found.breaks == ("source:intercom", "source:salesforce")
     assert found.team == "data"
 
@@ -341,16 +340,22 @@ def test_a_table_of_two_systems_is_no_system_of_its_own() -> None:
 def test_an_owner_may_be_a_person() -> None:
     person = replace(CATALOGUE.sources["tickets"], owner="dora")
     known = replace(CATALOGUE, sources={"tickets": person})
-    found = one(late([fresh("support.tickets")], known, places(known)))
+    found = one(late([fresh("support.tickets")], known, places(known), MONDAY))
     assert (found.team, found.owner) == ("data", "dora")
 
 
 def test_twice_as_old_as_allowed_is_critical() -> None:
-    assert one(late([fresh("tickets", late_by=2 * 86_400)], CATALOGUE, WHERE)).severity is Severity.CRITICAL
+    def severity(days: float, lateness: int = 0) -> Severity:
+        row = replace(fresh("tickets", days=days), lateness_seconds=lateness)
+        return one(late([row], CATALOGUE, WHERE, MONDAY)).severity
+
+    assert [severity(days) for days in (1.01, 1.99, 2, 9)] == [Severity.WARNING] * 2 + [Severity.CRITICAL] * 2
+    # How late rows arrive is not how old the data is.
+    assert severity(1.5, lateness=9 * 86_400) is Severity.WARNING
 
 
 def test_a_fresh_system_was_looked_at() -> None:
-    found = late([fresh("tickets", is_late=False)], CATALOGUE, WHERE)
+    found = late([fresh("tickets", is_late=False)], CATALOGUE, WHERE, MONDAY)
     assert found.alerts == ()
     assert found.covered.scopes == {(AlertType.LATE, "intercom")}
 
