@@ -148,8 +148,9 @@ def _troubles(installation: Installation, warehouse: Warehouse, checks: Iterable
     """What is wrong with the data: failed checks and late sources."""
     catalogue, where = installation.catalogue, installation.places
     fresh = handover.take(warehouse, stage.FRESHNESS, FreshnessRow)
+    now = installation.workspace.now()
     return failed_checks([quality_row(check) for check in checks], catalogue, where) + late(
-        fresh, catalogue, where
+        fresh, catalogue, where, now
     )
 
 
