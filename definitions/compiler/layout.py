@@ -333,7 +333,7 @@ def longest_period(layout: Layout) -> int:
     return max((trailing_days(grain) or _LONGEST.get(grain, 1) for grain in grains), default=1)
 
 
-_LONGEST = {Grain.WEEK: 7, Grain.MONTH: 42, Grain.QUARTER: 98, Grain.YEAR: 371}
+_LONGEST: dict[str, int] = {Grain.WEEK: 7, Grain.MONTH: 42, Grain.QUARTER: 98, Grain.YEAR: 371}
 
 
 def _capped(day: Node, as_of: date | None) -> Node:

@@ -121,11 +121,11 @@ class Facts:
         log = log.assign(number=log["change_id"].astype(int)).sort_values(["changed_at", "number"])
         by_issue = dict(iter(log.groupby("issue_id", sort=False)))
         found = {}
-        for issue in self.live["tracker.issues"].itertuples():
+        for issue in each(self.live["tracker.issues"]):
             now = {"status": issue.status, "priority": issue.priority, "type": issue.type}
             changes: list[tuple[pd.Timestamp, str, Any]] = []
             mine = by_issue.get(issue.issue_id)
-            for row in mine.itertuples() if mine is not None else ():
+            for row in each(mine) if mine is not None else ():
                 changes.append((pd.Timestamp(row.changed_at), str(row.field), row.new))
             for field in now:
                 own = mine[mine["field"] == field] if mine is not None else log[:0]
@@ -169,7 +169,7 @@ class Facts:
     def pays(self, account: str, day: date) -> bool:
         """m(a, day) > 0."""
         total = 0.0
-        for row in self.live["billing.subscriptions"].itertuples():
+        for row in each(self.live["billing.subscriptions"]):
             ended = not pd.isna(row.end_date) and row.end_date <= day
             if row.account_id == account and row.is_recurring and row.start_date <= day and not ended:
                 total += row.amount / row.interval_months
@@ -177,6 +177,10 @@ class Facts:
 
 
 Kpi = Callable[[Facts, Period], Value]
+
+
+def each(frame: pd.DataFrame) -> list[Any]:
+    return list(frame.itertuples())
 
 
 def over(above: Any, below: Any) -> float | None:
