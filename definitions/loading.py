@@ -45,6 +45,8 @@ from definitions.yaml_reading import Path as YamlPath
 
 _FOLDERS = ("metrics", "objectives", "sources", "targets")
 _FILES = ("calendars.yml", "settings.yml", "teams.yml")
+SYSTEMS = "systems"
+"""Folder that an installation may keep beside its definitions: the source instances, which connectors read."""
 _MAX_FILES = 5_000
 _COMPARISON = {Direction.INCREASE: "gte", Direction.DECREASE: "lte", Direction.WITHIN: "between"}
 Built = TypeVar("Built")
@@ -75,7 +77,7 @@ def read_folder(root: Path) -> dict[str, bytes]:
             or not path.resolve().is_relative_to(base)
         ):
             continue
-        if any(part.startswith(".") for part in relative.parts):
+        if any(part.startswith(".") for part in relative.parts) or relative.parts[0] == SYSTEMS:
             continue
         found[relative.as_posix()] = path.read_bytes()
         if len(found) > _MAX_FILES:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -66,14 +66,15 @@ class _Dumper(yaml.SafeDumper):
 class _CompactDumper(_Dumper):
     """Lists stand below their key, indented; `on` is a word, as in the rest of a dictionary."""
 
-    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not (first in "oO" and tag.endswith(":bool"))]
-        for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
-        if first is not None
-    }
-
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
+
+
+_CompactDumper.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not (first in "oO" and tag.endswith(":bool"))]
+    for first, resolvers in yaml.SafeDumper.yaml_implicit_resolvers.items()
+    if first is not None
+}
 
 
 def metric_data(metric: Metric) -> Data:
@@ -260,9 +261,7 @@ def source_data(source: Source) -> Data:
             if source.validity
             else None,
             "history": source.history,
-            "dimensions": [
-                _bare(_dimension(dimension), "name") for dimension in source.dimensions.values()
-            ],
+            "dimensions": [_bare(_dimension(dimension), "name") for dimension in source.dimensions.values()],
             "joins": [_join(join) for join in source.joins.values()],
             "columns": [_column(column) for column in source.columns.values()],
         }

@@ -143,9 +143,7 @@ def _sources_below(
     """The sources that metrics read, join and are folded from."""
     by_table = {source.table: source.name for source in books.sources.values() if source.table}
     found: set[str] = set()
-    waiting = [
-        part.source for metric in metrics for _, part in operands(metric) if isinstance(part, Measure)
-    ]
+    waiting = [part.source for metric in metrics for _, part in operands(metric) if isinstance(part, Measure)]
     while waiting:
         name = waiting.pop()
         if name in found:
@@ -155,9 +153,7 @@ def _sources_below(
     return found
 
 
-def _beside(
-    source: Source, by_table: Mapping[str, str], needs: Mapping[str, Sequence[str]]
-) -> Iterator[str]:
+def _beside(source: Source, by_table: Mapping[str, str], needs: Mapping[str, Sequence[str]]) -> Iterator[str]:
     yield from (join.to for join in source.joins.values())
     fold = source.derived or source.movements
     if fold is not None:

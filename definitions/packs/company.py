@@ -99,8 +99,8 @@ def company_texts(pack: Pack, company: Company) -> dict[str, str]:
     label, until = _quarters(company.calendar, quarter)
     texts[f"targets/{label[:4]}.yml"] = _text(
         "targets",
-        "First targets, by common practice: replace them by your own as soon as there are values of yours. What has none"
-        " here gets one then; take its `silence` away.",
+        "First targets, by common practice: replace them by your own as soon as there are values of yours. What has"
+        " none here gets one then; take its `silence` away.",
         {"targets": _target_entries(choice, targets, (label, until))},
     )
     texts[f"objectives/{label}.yml"] = _text(
@@ -158,7 +158,8 @@ def _team(team: PackTeam, lead: str, domain: str) -> ChosenTeam:
 
 
 def _organisation(pack: Pack, choice: Choice) -> dict[str, Any]:
-    teams, people = [], {}
+    teams: list[dict[str, Any]] = []
+    people: dict[str, dict[str, Any]] = {}
     for team in choice.teams:
         is_company = team.name == COMPANY
         teams.append(

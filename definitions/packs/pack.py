@@ -16,7 +16,16 @@ FOLDER = Path(__file__).parent
 SHIPPED = FOLDER.parent / "catalogue"
 MODELS = ("b2b-sales-led", "product-led", "marketplace", "media", "e-commerce", "services")
 """Business models, in the order in which people are asked."""
-_FUNCTIONS = ("marketing", "product", "sales", "support", "finance", "engineering", "customer_success", "people")
+_FUNCTIONS = (
+    "marketing",
+    "product",
+    "sales",
+    "support",
+    "finance",
+    "engineering",
+    "customer_success",
+    "people",
+)
 
 
 class UnknownModel(DefinitionsError):

@@ -19,8 +19,27 @@ from definitions.versions import definition_hashes
 from pipelines.staging import Model
 from pipelines.staging.build import neutral_tables
 from pipelines.staging.models import DERIVED
+from pipelines.warehouse import Warehouse
 
 NO_SOURCE = "no source"
+
+
+def begun(models: Sequence[Model], warehouse: Warehouse) -> tuple[Model, ...]:
+    """The models without those of files in which there never was a row: a template with its header only feeds nothing.
+
+    A file whose rows are gone still counts; there, nothing is what happens.
+    """
+    return tuple(model for model in models if _is_made(model) or not _waits(model, warehouse))
+
+
+def _is_made(model: Model) -> bool:
+    """Whether a model is written by somebody, not made for a stream that speaks neutral words already."""
+    return model.path.suffix == ".sql"
+
+
+def _waits(model: Model, warehouse: Warehouse) -> bool:
+    typed = [table for table in model.inputs if warehouse.exists(table)]
+    return not any(warehouse.query(f"SELECT 1 AS one FROM {table} LIMIT 1").num_rows for table in typed)
 
 
 def sourceless(catalogue: Catalogue, models: Sequence[Model]) -> dict[str, tuple[str, ...]]:
