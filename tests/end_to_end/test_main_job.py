@@ -66,6 +66,12 @@ def test_the_first_run_publishes_one_batch(company: Company) -> None:
     assert company.batches() == 1
 
 
+def test_what_is_planned_for_the_future_raises_no_check(company: Company) -> None:
+    """A deadline or a paid-until day lies ahead by nature; an owner must not be alerted of it."""
+    failed = company.rows("SELECT message FROM check_results WHERE NOT passed")
+    assert failed == []
+
+
 def test_views_hold_every_metric_with_target_status_and_owner(company: Company) -> None:
     latest = {row["metric_id"]: row for row in company.rows("SELECT * FROM kpi_latest")}
     catalogue = company.running.load().catalogue
