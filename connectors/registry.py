@@ -61,7 +61,8 @@ def streams_of(source: SourceConfig) -> tuple[Stream, ...]:
         ConnectorError: a name is unknown, a column or an option is wrong.
     """
     system = system_of(source)
-    names = [stream.name for stream in source.streams] or [stream.name for stream in system.streams]
+    usual = [stream.name for stream in system.streams if not stream.on_request]
+    names = [stream.name for stream in source.streams] or usual
     for name in names:
         system.stream(name)
     return tuple(configured(source, stream) for stream in system.streams if stream.name in names)

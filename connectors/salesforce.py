@@ -1,7 +1,8 @@
 """Salesforce: SOQL over REST for little, Bulk API 2.0 for much, deletions by `queryAll` and `IsDeleted`.
 
 Only the declared fields are selected, so an undeclared field never leaves the vendor. Custom fields differ
-from one organisation to the next: `columns:` and `without:` in the source's YAML fit a contract to them.
+from one organisation to the next: `columns:` and `without:` in the source's YAML fit a contract to them. Streams of
+features that not every organisation has (cases, products, dated rates) are loaded where a source names them.
 
 Source: connector rules, 'Salesforce'.
 """
@@ -39,6 +40,7 @@ def _object(
     cursor: str = "SystemModstamp",
     deletes: Deletes = FLAGGED,
     where: str = "",
+    on_request: bool = False,
     description: str,
 ) -> Stream:
     """One object read by `queryAll`, so that soft-deleted rows come with it."""
@@ -58,6 +60,7 @@ def _object(
         exact_total=True,
         options={"object": sobject, "where": where, "bulk_threshold": "2000"},
         tuning=("bulk_threshold",),
+        on_request=on_request,
         description=description,
     )
 
@@ -113,6 +116,21 @@ STREAMS = (
         Column("competitor", STRING, "Competitor__c"),
         Column("owner_id", STRING, "OwnerId"),
         description="a possible or closed sale",
+    ),
+    _object(
+        "opportunity_line_items",
+        "OpportunityLineItem",
+        _id("line_item_id"),
+        Column("opportunity_id", STRING, "OpportunityId", nullable=False),
+        Column("product", STRING, "Name"),
+        Column("product_code", STRING, "ProductCode"),
+        Column("quantity", DECIMAL, "Quantity"),
+        Column("unit_price", DECIMAL, "UnitPrice", unit="currency"),
+        Column("total_price", DECIMAL, "TotalPrice", unit="currency"),
+        Column("currency", STRING, "CurrencyIsoCode"),
+        Column("service_date", DATE, "ServiceDate"),
+        on_request=True,
+        description="a product of an opportunity; the total prices of all its lines are its amount",
     ),
     _object(
         "opportunity_history",
@@ -192,6 +210,67 @@ STREAMS = (
         Column("event", STRING, "Event__c"),
         Column("occurred_at", TIMESTAMP, "Occurred_At__c"),
         description="something that happened to an account: onboarded, at risk, ...",
+    ),
+    _object(
+        "cases",
+        "Case",
+        _id("case_id"),
+        Column("account_id", STRING, "AccountId"),
+        Column("status", STRING, "Status", nullable=False),
+        Column("priority", STRING, "Priority"),
+        Column("origin", STRING, "Origin"),
+        Column("is_closed", BOOLEAN, "IsClosed", nullable=False),
+        Column("closed_at", TIMESTAMP, "ClosedDate"),
+        Column("team", STRING, "Team__c"),
+        Column("first_reply_at", TIMESTAMP, "First_Reply_At__c"),
+        Column("agent_replies", INTEGER, "Agent_Replies__c"),
+        Column("is_spam", BOOLEAN, "Is_Spam__c"),
+        on_request=True,
+        description="a request of a customer; subject, description and who wrote it are not read",
+    ),
+    _object(
+        "case_history",
+        "CaseHistory",
+        _id("history_id"),
+        Column("case_id", STRING, "CaseId", nullable=False),
+        Column("field", STRING, "Field", nullable=False),
+        Column("old_value", STRING, "OldValue"),
+        Column("new_value", STRING, "NewValue"),
+        cursor="CreatedDate",
+        # Values of other fields may name people or quote them.
+        where="Field IN ('created', 'Status', 'Priority')",
+        on_request=True,
+        description="one field of a case before and after a change",
+    ),
+    _object(
+        "case_statuses",
+        "CaseStatus",
+        _id("status_id"),
+        Column("label", STRING, "MasterLabel", nullable=False),
+        Column("is_closed", BOOLEAN, "IsClosed", nullable=False),
+        Column("sort_order", INTEGER, "SortOrder"),
+        deletes=Deletes(DeleteKind.SNAPSHOT),
+        on_request=True,
+        description="a status of cases",
+    ),
+    _object(
+        "dated_conversion_rates",
+        "DatedConversionRate",
+        _id("rate_id"),
+        Column("currency", STRING, "IsoCode", nullable=False),
+        Column(
+            "rate",
+            DECIMAL,
+            "ConversionRate",
+            nullable=False,
+            scale=6,
+            description="units of the currency for one of the corporate currency",
+        ),
+        Column("valid_from", DATE, "StartDate", nullable=False),
+        Column("valid_to", DATE, "NextStartDate", description="the first day of the next rate"),
+        deletes=Deletes(DeleteKind.SNAPSHOT),
+        on_request=True,
+        description="what a currency was worth from one day to the next; with advanced currency management only",
     ),
     _object(
         "users",

@@ -305,6 +305,7 @@ class Stream:
         resumable: a reading can go on from a checkpoint after the process died.
         options: options that its paths and requests use, with defaults.
         tuning: names of options that change how rows come, and not which.
+        on_request: loaded only where a source names it; not every account has it, or may read it.
         description: what a row is.
     """
 
@@ -325,6 +326,7 @@ class Stream:
     resumable: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
     tuning: tuple[str, ...] = ()
+    on_request: bool = False
     description: str = ""
 
     def __post_init__(self) -> None:

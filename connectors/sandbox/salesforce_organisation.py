@@ -14,7 +14,9 @@ from connectors.sandbox.company.generate import Company
 from connectors.sandbox.company.timeline import DAY, SECOND, Bools, Ints
 from connectors.sandbox.messages import BadRequest, Reply
 from connectors.sandbox.plumbing import Fake
-from connectors.sandbox.salesforce_objects import HISTORY_COLUMNS, Field, Object, objects
+from connectors.sandbox.salesforce_fields import Field, Object
+from connectors.sandbox.salesforce_history import HISTORY_COLUMNS
+from connectors.sandbox.salesforce_objects import objects
 from connectors.sandbox.shelf import Hits, Record, Shelf, View, without_gone
 from connectors.sandbox.traps import Edit
 
@@ -94,7 +96,9 @@ class Organisation(Fake):
             known = shelf.find(identifier, View(self.now())) if identifier else None
             if known is None:
                 blank: Record = dict.fromkeys(self.objects[name].fields)
-                blank |= {"CreatedDate": instant_text(self.now() // SECOND * SECOND), "IsDeleted": False}
+                blank["CreatedDate"] = instant_text(self.now() // SECOND * SECOND)
+                if "IsDeleted" in blank:
+                    blank["IsDeleted"] = False
                 blank.pop("Id")
                 if "StageName" in blank and name == "Opportunity":
                     blank |= {"IsClosed": False, "IsWon": False, "CurrencyIsoCode": "USD"}

@@ -22,6 +22,7 @@ _CHECK = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", dtype=np.uint8)
 
 ACCOUNT, LEAD, OPPORTUNITY, STAGE_HISTORY, FIELD_HISTORY = "001", "00Q", "006", "008", "017"
 EVENT, TASK, USER, STAGE, ACCOUNT_EVENT = "00U", "00T", "005", "01J", "a0B"
+CASE, CASE_STATUS, LINE_ITEM, CONVERSION_RATE = "500", "01K", "00k", "04w"
 
 
 def salesforce_ids(prefix: str, numbers: Ints, pod: str = "5g0") -> Texts:
