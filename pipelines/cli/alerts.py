@@ -1,43 +1,22 @@
-"""`vitals alerts …`: what is wrong now, who heard of it and why, who would; and answering, silencing, delivering."""
+"""`vitals alerts …`: what is wrong now, who heard of it and why, and who would."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipelines.cli.output import Exit, console, errors, show
+from pipelines.cli import alert_answers, alert_delivery, completion
+from pipelines.cli import alert_desk as desk
+from pipelines.cli.alert_desk import Alert, Json, Team
+from pipelines.cli.output import Exit, console, show
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from definitions.model import Catalogue
-    from pipelines.alerts.acknowledge import Verdict
     from pipelines.alerts.incidents import Incident
     from pipelines.installation import Installation
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Alert = Annotated[
-    str,
-    typer.Argument(
-        help="The alert: its episode, or any part that only one alert contains, such as csat/day/total."
-    ),
-]
-By = Annotated[
-    str,
-    typer.Option(
-        envvar="VITALS_USER",
-        help="Who answers: a person's key or e-mail, as in teams.yml.",
-        show_default=False,
-    ),
-]
-Reason = Annotated[str, typer.Option(help="Why: campaign, outage, migration, …", show_default=False)]
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 app = typer.Typer(
     help="What is wrong now, who heard of it and why; answer, silence, deliver.", no_args_is_help=True
@@ -46,10 +25,9 @@ app = typer.Typer(
 
 def register(parent: typer.Typer) -> None:
     """Add the commands to the application."""
+    alert_answers.register(app)
+    alert_delivery.register(app)
     parent.add_typer(app, name="alerts")
-
-
-# ── looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @app.command("list")
@@ -61,7 +39,7 @@ def list_alerts(
     state: Annotated[
         str | None, typer.Option(help="Of the history only: queued, sent, failed or suppressed.")
     ] = None,
-    team: Annotated[str | None, typer.Option(help="Only alerts of this team.")] = None,
+    team: Team = None,
     severity: Annotated[
         str, typer.Option(help="Only alerts at least this bad: info, warning, critical.")
     ] = "info",
@@ -69,7 +47,7 @@ def list_alerts(
     as_json: Json = False,
 ) -> None:
     """What is open now: the worst first, with who was told and who took it on."""
-    with _database() as (installation, engine):
+    with desk.database() as (installation, engine):
         if history:
             rows = _history(
                 engine, installation.workspace.now() - timedelta(days=days), state, team, severity, limit
@@ -85,8 +63,8 @@ def _open(
 ) -> list[dict[str, Any]]:
     from pipelines.alerts.history import open_incidents
 
-    _known(team, installation.catalogue.teams, "team")
-    least = _severity(severity)
+    desk.known(team, installation.catalogue.teams, "team")
+    least = desk.rank_of(severity)
     return [
         {
             "severity": str(incident.severity),
@@ -114,8 +92,8 @@ def _history(
     from pipelines.alerts.outbox import log_row
 
     if state is not None:
-        _known(state, ("queued", "sent", "failed", "suppressed"), "state")
-    least = _severity(severity)
+        desk.known(state, ("queued", "sent", "failed", "suppressed"), "state")
+    least = desk.rank_of(severity)
     found = []
     for row in recent_rows(engine, since, state=state, limit=limit if team is None else 10 * limit):
         log = log_row(row)
@@ -146,7 +124,7 @@ def show_alert(alert: Alert, as_json: Json = False) -> None:
     """Everything about one alert: what it says, what it rests on, whom it was told to, who answered."""
     from pipelines.alerts.history import life_of
 
-    with _database() as (installation, engine), _telling():
+    with desk.database() as (installation, engine), desk.telling():
         life = life_of(engine, alert)
     about = life.alert
     catalogue = installation.catalogue
@@ -191,9 +169,9 @@ def show_alert(alert: Alert, as_json: Json = False) -> None:
     if as_json:
         show([document], as_json=True)
         return
-    console.print(f"[bold]{_plain(about.title)}[/bold]", soft_wrap=True)
+    console.print(f"[bold]{desk.plain_text(about.title)}[/bold]", soft_wrap=True)
     if about.detail:
-        console.print(_plain(about.detail), soft_wrap=True)
+        console.print(desk.plain_text(about.detail), soft_wrap=True)
     lines = [("State", f"{life.state}, {about.severity}, since {about.since:%Y-%m-%d %H:%M} UTC")]
     lines += [(fact.label, fact.text) for fact in about.facts]
     lines += [(f"Contributor {n}", f"{c.label}: {c.text}") for n, c in enumerate(about.contributors, 1)]
@@ -202,7 +180,7 @@ def show_alert(alert: Alert, as_json: Json = False) -> None:
     lines += [(link.label, link.url) for link in about.links] + [("Episode", life.episode)]
     for label, text in lines:
         if text:
-            console.print(f"  [dim]{_plain(label)}[/dim]  {_plain(text)}", soft_wrap=True)
+            console.print(f"  [dim]{desk.plain_text(label)}[/dim]  {desk.plain_text(text)}", soft_wrap=True)
     notices: list[dict[str, Any]] = document["notices"]  # type: ignore[assignment]
     keep = ("at", "notice", "recipient", "channel", "state", "reason", "sent_at")
     show([{name: row[name] for name in keep} for row in notices], title="\nWhat was told")
@@ -213,21 +191,21 @@ def explain_alert(alert: Alert, as_json: Json = False) -> None:
     """Why each notice of an alert was sent, waits or was held back, and what comes next."""
     from pipelines.alerts.history import explain, life_of
 
-    with _database() as (installation, engine), _telling():
+    with desk.database() as (installation, engine), desk.telling():
         life = life_of(engine, alert)
     now = installation.workspace.now()
     lines = list(explain(life, installation.catalogue.settings.alerts, now))
     if as_json:
         show([{"episode": life.episode, "state": life.state, "lines": lines}], as_json=True)
         return
-    console.print(f"[bold]{_plain(life.alert.title)}[/bold] ({life.state})", soft_wrap=True)
+    console.print(f"[bold]{desk.plain_text(life.alert.title)}[/bold] ({life.state})", soft_wrap=True)
     for line in lines:
-        console.print(f"  {_plain(line)}", soft_wrap=True)
+        console.print(f"  {desk.plain_text(line)}", soft_wrap=True)
 
 
 @app.command("route-test")
 def route_test(
-    metric: Annotated[str, typer.Argument(help="Name of a metric.")],
+    metric: Annotated[str, typer.Argument(help="Name of a metric.", autocompletion=completion.metrics)],
     severity: Annotated[str, typer.Option(help="info, warning or critical.")] = "warning",
     at: Annotated[str, typer.Option(help="When: an instant such as 2026-06-15T22:00:00Z; default now.")] = "",
     as_json: Json = False,
@@ -237,9 +215,9 @@ def route_test(
     from pipelines.alerts.model import Severity
     from pipelines.alerts.silencing import silences
 
-    _severity(severity)
-    with _database() as (installation, engine), _telling():
-        now = _instant(at) if at else installation.workspace.now()
+    desk.rank_of(severity)
+    with desk.database() as (installation, engine), desk.telling():
+        now = desk.instant(at) if at else installation.workspace.now()
         quiet = tuple(silence for silence, _ in silences(engine, now))
         test = routing.route_test(installation.catalogue, metric, Severity(severity), now, quiet)
     if as_json:
@@ -271,321 +249,6 @@ def route_test(
     else:
         console.print(f"A {severity} about [bold]{metric}[/bold] at {now:%a %Y-%m-%d %H:%M} UTC:")
         for line in routing.explain(test):
-            console.print(f"  {_plain(line)}", soft_wrap=True)
+            console.print(f"  {desk.plain_text(line)}", soft_wrap=True)
     if not any(decision.is_sent for decision in test.decisions):
         raise typer.Exit(Exit.FOUND)
-
-
-# ── answering ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@app.command("ack")
-def acknowledge_alert(
-    alert: Alert,
-    by: By,
-    reason: Annotated[str, typer.Option(help="A word about it.")] = "",
-    as_json: Json = False,
-) -> None:
-    """Take an alert on: no reminder and no escalation any more; worse news and its end still come."""
-    from pipelines.alerts.acknowledge import Verdict
-
-    _answer(alert, by, Verdict.ACKNOWLEDGED, reason, None, None, as_json)
-
-
-@app.command("expected")
-def expected_alert(
-    alert: Alert,
-    by: By,
-    reason: Reason,
-    start: Annotated[
-        str, typer.Option("--from", help="First day of the cause; default: the alert's start.")
-    ] = "",
-    end: Annotated[str, typer.Option("--to", help="Last day of the cause, inclusive; default: today.")] = "",
-    as_json: Json = False,
-) -> None:
-    """It has a known cause: the days it covers leave the history that the detector learns from."""
-    from pipelines.alerts.acknowledge import Verdict
-
-    _answer(alert, by, Verdict.EXPECTED, reason, _day(start), _day(end), as_json)
-
-
-@app.command("false")
-def false_alert(
-    alert: Alert,
-    by: By,
-    reason: Annotated[str, typer.Option(help="A word about it.")] = "",
-    as_json: Json = False,
-) -> None:
-    """It is no anomaly: the detector learns from that as well."""
-    from pipelines.alerts.acknowledge import Verdict
-
-    _answer(alert, by, Verdict.FALSE, reason, None, None, as_json)
-
-
-def _answer(
-    alert: str,
-    by: str,
-    verdict: Verdict,
-    reason: str,
-    start: date | None,
-    end: date | None,
-    as_json: bool,
-) -> None:
-    from pipelines.alerts.acknowledge import acknowledge
-    from pipelines.alerts.history import life_of
-
-    with _database() as (installation, engine), _telling():
-        person = _person(by, installation.catalogue)
-        life = life_of(engine, alert)
-        now = installation.workspace.now()
-        message = acknowledge(
-            engine,
-            life.episode,
-            person,
-            now,
-            verdict=verdict,
-            reason=reason,
-            expected_from=start,
-            expected_to=end,
-        )
-    if as_json:
-        show([{"episode": life.episode, "verdict": str(verdict), "by": person, "at": now}], as_json=True)
-        return
-    console.print(f"[green]✓[/green] {_plain(message)}", soft_wrap=True)
-    console.print(f"  recorded as {verdict} by {person}; in force from the next delivery on")
-
-
-@app.command("silence")
-def silence_alerts(
-    by: Annotated[str, typer.Option(envvar="VITALS_USER", help="Who asks: a person's key or e-mail.")] = "",
-    reason: Annotated[str, typer.Option(help="Why: campaign, outage, migration, …")] = "",
-    subject: Annotated[
-        str | None, typer.Option(help="What, with * for any text: csat/*, salesforce, daily.")
-    ] = None,
-    kind: Annotated[
-        str | None, typer.Option("--type", help="Type of alert: anomaly, late, check_failed, …")
-    ] = None,
-    team: Annotated[str | None, typer.Option(help="Only alerts of this team.")] = None,
-    lasting: Annotated[
-        str, typer.Option("--for", help="How long: 90m, 4h, 2d, 1w (at most 90 days).")
-    ] = "4h",
-    start: Annotated[
-        str, typer.Option("--from", help="When it begins: an instant with its zone; default now.")
-    ] = "",
-    end: Annotated[
-        int | None, typer.Option("--end", help="Let the silence with this number end now.")
-    ] = None,
-    listing: Annotated[
-        bool, typer.Option("--list", help="Show the silences in force and those to come.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Hold matching alerts back for a while, with a reason and an end. Alerts are kept in the log, not sent."""
-    from pipelines.alerts import silencing
-
-    with _database() as (installation, engine), _telling():
-        now = installation.workspace.now()
-        if listing:
-            found = [
-                {
-                    "number": each.id,
-                    "type": each.alert_type,
-                    "subject": each.subject_id,
-                    "team": each.team,
-                    "from": each.starts_at,
-                    "to": each.ends_at,
-                    "reason": each.reason,
-                    "by": who,
-                }
-                for each, who in silencing.silences(engine, now)
-            ]
-            show(found, title="Silences", as_json=as_json, empty="no silence is in force")
-            return
-        if end is not None:
-            ended = silencing.end_silence(engine, end, now)
-            show([{"number": end, "to": ended}], title="This silence ends", as_json=as_json)
-            return
-        _known(team, installation.catalogue.teams, "team")
-        begins = _instant(start) if start else now
-        ends = begins + _duration(lasting)
-        number = silencing.silence(
-            engine,
-            _person(by, installation.catalogue) if by else "",
-            reason,
-            begins,
-            ends,
-            alert_type=kind,
-            subject=subject,
-            team=team,
-        )
-    if as_json:
-        show([{"number": number, "from": begins, "to": ends}], as_json=True)
-        return
-    console.print(f"[green]✓[/green] silence {number}, until {ends:%a %Y-%m-%d %H:%M} UTC")
-    console.print(f"  end it sooner with: vitals alerts silence --end {number}")
-
-
-# ── delivering ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@app.command("drain")
-def drain_outbox(
-    budget: Annotated[float, typer.Option(min=1, help="Seconds it may take.")] = 60.0,
-    as_json: Json = False,
-) -> None:
-    """Send what waits in the outbox, once, here and now; the same as Dagster's sensor does every half minute."""
-    from pipelines.steps.alerts import deliver
-
-    installation = _installation()
-    report = deliver(installation, os.environ, budget)
-    facts = {
-        "sent": report.sent,
-        "alerts": report.alerts,
-        "retried": report.retried,
-        "failed": report.failed,
-        "escalated": report.escalated,
-        "dropped": report.dropped,
-        "left": report.left,
-        "seconds": round(report.seconds, 3),
-        "errors": dict(report.errors),
-    }
-    if as_json:
-        show([facts], as_json=True)
-    else:
-        console.print(
-            f"{report.sent} messages sent with {report.alerts} alerts; {report.retried} to be tried again, "
-            f"{report.failed} given up, {report.left} left for the next time"
-        )
-        for channel, error in sorted(report.errors.items()):
-            errors.print(f"[bold red]✗ {channel}[/bold red]: {_plain(error)}", soft_wrap=True)
-    if report.errors:
-        raise typer.Exit(Exit.FOUND)
-
-
-@app.command("digest")
-def weekly_digest(
-    team: Annotated[str | None, typer.Argument(help="Key of a team; all teams by default.")] = None,
-    as_json: Json = False,
-) -> None:
-    """What the weekly digest of a team would say if it went out now, the weightiest first. Sends nothing."""
-    from pipelines.alerts.digest import preview
-
-    with _database() as (installation, engine):
-        _known(team, installation.catalogue.teams, "team")
-        found = preview(engine, installation.catalogue, installation.workspace.now()).alerts
-    chosen = [each for each in found if team is None or each.team == team]
-    if as_json:
-        show(
-            [
-                {
-                    "team": each.team,
-                    "title": each.title,
-                    "entries": [{"subject": fact.label, "text": fact.text} for fact in each.facts],
-                }
-                for each in chosen
-            ],
-            as_json=True,
-        )
-        return
-    if not chosen:
-        console.print("[dim]nothing changed this week, so no digest goes out[/dim]")
-    for each in chosen:
-        rows = [{"subject": fact.label, "what changed": fact.text} for fact in each.facts]
-        label = installation.catalogue.teams[each.team or ""].name
-        show(rows, title=f"\n{label} — {each.title}")
-
-
-# ── shared ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _installation() -> Installation:
-    from pipelines.installation import Installation
-    from pipelines.workspace import Workspace
-
-    return Installation.load(Workspace.from_environment())
-
-
-@contextmanager
-def _database() -> Iterator[tuple[Installation, Engine]]:
-    from pipelines.steps.reporting import reporting
-
-    installation = _installation()
-    with reporting(installation) as engine:
-        yield installation, engine
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Refusals of the alert room as messages for the person who called."""
-    from pipelines.alerts.acknowledge import CannotAcknowledge
-    from pipelines.alerts.history import UnknownAlert
-    from pipelines.alerts.route_test import UnknownMetric
-    from pipelines.alerts.silencing import CannotSilence
-
-    try:
-        yield
-    except (CannotAcknowledge, CannotSilence, UnknownAlert, UnknownMetric) as error:
-        _refuse(str(error))
-
-
-def _refuse(problem: str) -> NoReturn:
-    errors.print(f"[bold red]✗[/bold red] {_plain(problem)}", soft_wrap=True)
-    raise typer.Exit(Exit.USAGE)
-
-
-def _known(name: str | None, valid: Any, what: str) -> None:
-    from definitions.errors import nearest
-
-    if name is not None and name not in valid:
-        near = nearest(name, valid)
-        _refuse(
-            f"there is no {what} {name!r}; "
-            + (f"did you mean {near}?" if near else f"write one of {', '.join(sorted(valid))}")
-        )
-
-
-def _person(text: str, catalogue: Catalogue) -> str:
-    """A person's key, from the key or the e-mail."""
-    by_mail = {person.email: key for key, person in catalogue.people.items()}
-    if text in by_mail:
-        return by_mail[text]
-    _known(text, {*catalogue.people, *by_mail}, "person")
-    return text
-
-
-def _severity(text: str) -> int:
-    from pipelines.alerts.model import Severity
-
-    _known(text, [each.value for each in Severity], "severity")
-    return Severity(text).rank
-
-
-def _instant(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        _refuse(f"{text!r} is no instant: write one such as 2026-06-15T22:00:00Z")
-    if found.tzinfo is None:
-        _refuse(f"{text!r} has no zone: add Z for UTC, or an offset such as +02:00")
-    return found.astimezone(UTC)
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        _refuse(f"{text!r} is no day: write one such as 2026-06-15")
-
-
-def _duration(text: str) -> timedelta:
-    found = re.fullmatch(r"(\d{1,4})\s*([mhdw])", text.strip().lower())
-    if not found:
-        _refuse(f"{text!r} is no duration: write 90m, 4h, 2d or 1w")
-    return timedelta(**{UNITS[found[2]]: int(found[1])})
-
-
-def _plain(text: str) -> str:
-    """Text from data, which must not be read as markup."""
-    from rich.markup import escape
-
-    return escape(text)
