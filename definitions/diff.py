@@ -20,6 +20,7 @@ from definitions.approval import Published, change_of, takes_effect, unapproved
 from definitions.calendars import period_end
 from definitions.compiler import Compiler
 from definitions.errors import CatalogueError, Problem
+from definitions.governance.flow import is_certified_anew, step_problems
 from definitions.loading import load_catalogue, load_texts
 from definitions.model import Catalogue, Location, Metric
 from definitions.versions import changed_itself, inputs_of, normal_form
@@ -29,10 +30,10 @@ from definitions.versions import changed_itself, inputs_of, normal_form
 class MetricChange:
     """What became of one metric.
 
-    ``kind``: added, removed, changed (its own meaning), inherited (an input's). ``parts`` are the parts of the plan
-    that differ, in words, ``through`` the inputs that changed. ``approvers`` are who answers for the metric,
-    ``approved_by`` who approved the change as its entry says. Periods that end before ``takes_effect`` keep their
-    values.
+    ``kind``: added, removed, changed (its own meaning), inherited (an input's), status (that alone). ``parts`` are the
+    parts of the plan that differ, in words, ``through`` the inputs that changed. ``approvers`` are who answers for the
+    metric, ``approved_by`` who approved the change as its entry says. Periods that end before ``takes_effect`` keep
+    their values.
     """
 
     metric: str
@@ -48,11 +49,13 @@ class MetricChange:
     restate_from: date | None = None
     takes_effect: date | None = None
     drops_to_review: bool = False
+    status_was: str | None = None
+    status_now: str | None = None
     problems: tuple[Problem, ...] = ()
 
 
 def compare(base: Catalogue, head: Catalogue) -> list[MetricChange]:
-    """Every metric whose meaning differs, in order of name."""
+    """Every metric whose meaning or status differs, in order of name."""
     before, after = Compiler(base), Compiler(head)
     known = {name: Published(metric.version, before.hash_of(name)) for name, metric in base.metrics.items()}
     found: list[MetricChange] = []
@@ -63,8 +66,35 @@ def compare(base: Catalogue, head: Catalogue) -> list[MetricChange]:
         if was != now:
             change = _change(name, old, new, was, now, before, after)
             day = takes_effect(after, name, known) if change.kind in ("changed", "inherited") else None
-            found.append(replace(change, takes_effect=day))
+            found.append(replace(_with_status(change, old, new, head), takes_effect=day))
+        elif old is not None and new is not None and old.status != new.status:
+            approvers = tuple(dict.fromkeys(m.owner.accountable for m in (old, new)))
+            versions = (old.version, new.version)
+            alone = MetricChange(name, "status", was, now, *versions, approvers=approvers)
+            found.append(_with_status(replace(alone, approved_by=_approver_of_step(new)), old, new, head))
     return found
+
+
+def _with_status(
+    change: MetricChange, old: Metric | None, new: Metric | None, head: Catalogue
+) -> MetricChange:
+    """The change with what became of the status, and what is wrong with that."""
+    if old is None or new is None:
+        return change
+    return replace(
+        change,
+        status_was=old.status,
+        status_now=new.status,
+        problems=(*change.problems, *step_problems(head, old, new)),
+    )
+
+
+def _approver_of_step(new: Metric) -> str | None:
+    """Who is written down to have agreed to the status that a metric has now."""
+    if new.status == "certified":
+        return new.reviewed_by
+    entry = change_of(new)
+    return entry.approved_by if new.status == "deprecated" and entry and entry.kind == "retire" else None
 
 
 def problems_of(changes: Iterable[MetricChange]) -> list[Problem]:
@@ -141,16 +171,16 @@ def _change(
         approvers=approvers,
         approved_by=entry.approved_by if entry and new.version > old.version else None,
         restate_from=entry.restate_from if entry else None,
-        drops_to_review=new.status == "certified",
+        drops_to_review=new.status == "certified" and not is_certified_anew(new),
         problems=(*unapproved(new, old.version), *_still_certified(new)),
     )
 
 
 def _still_certified(new: Metric) -> Iterable[Problem]:
-    """A certificate is for the meaning that was certified."""
-    if new.status == "certified":
+    """A certificate is for the meaning that was certified: it falls unless somebody reviewed the new one."""
+    if new.status == "certified" and not is_certified_anew(new):
         message = f"{new.name!r} is certified, and its meaning changed"
-        hint = "Set status: review; certify it again in a change of its own."
+        hint = "Set status: review; `vitals governance certify` it again once somebody reviewed it."
         yield Problem("STILL_CERTIFIED", message, new.location, new.name, (new.name, "status"), hint=hint)
 
 
@@ -265,6 +295,8 @@ def effects(
     compilers = (Compiler(base), Compiler(head))
     found: list[Effect] = []
     for change in changes:
+        if change.kind == "status":
+            continue
         metric = head.metrics.get(change.metric) or base.metrics[change.metric]
         grain = next((g for g in ("month", "quarter", "week", "day") if g in metric.grains), "month")
         calendar = (head if change.metric in head.metrics else base).calendars[metric.calendar]
@@ -297,13 +329,21 @@ def rows_of(changes: Sequence[MetricChange]) -> list[dict[str, str]]:
             "metric": change.metric,
             "change": change.kind,
             "version": f"{_dash(change.version_was)} → {_dash(change.version_now)}",
-            "what": ", ".join(change.parts)
-            or (f"through {', '.join(change.through)}" if change.through else ""),
+            "what": _what(change),
             "in force": _in_force(change),
             "approval": _approval(change),
         }
         for change in changes
     ]
+
+
+def _what(change: MetricChange) -> str:
+    parts = change.parts or ((f"through {', '.join(change.through)}",) if change.through else ())
+    if change.status_was != change.status_now:
+        parts = (*parts, f"status: {change.status_was} → {change.status_now}")
+    elif change.drops_to_review:
+        parts = (*parts, f"status: {change.status_was} → review")
+    return ", ".join(parts)
 
 
 def _in_force(change: MetricChange) -> str:
@@ -316,6 +356,8 @@ def _in_force(change: MetricChange) -> str:
 def _approval(change: MetricChange) -> str:
     if change.kind == "inherited":
         return f"with {', '.join(change.through)}"
+    if change.kind == "status" and change.status_now not in ("certified", "deprecated"):
+        return ""
     if change.approved_by is not None:
         return f"{change.approved_by} approved"
     return f"{' or '.join(change.approvers)} must approve"
@@ -346,7 +388,7 @@ def _percent(effect: Effect) -> str:
 def as_markdown(changes: Sequence[MetricChange], shown: Sequence[Effect] = ()) -> str:
     """The comparison for a pull request."""
     if not changes:
-        return "No metric changes its meaning.\n"
+        return "No metric changes its meaning or its status.\n"
     lines = [*_table(rows_of(changes), numbers=())]
     problems = problems_of(changes)
     if problems:

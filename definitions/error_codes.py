@@ -170,6 +170,10 @@ _QUERIES = {
         "Join separate conditions with AND.",
     ),
     "BAD_LIMIT": ("A limit is below zero.", "Give 0 or more."),
+    "METRIC_RETIRED": (
+        "A deprecated metric is asked for after its last day.",
+        "Ask for its successor; what was published of it stays readable.",
+    ),
 }
 _CHANGES = {
     "BAD_REFERENCE": (
@@ -190,7 +194,19 @@ _CHANGES = {
     ),
     "STILL_CERTIFIED": (
         "A certified metric's meaning changed.",
-        "Set status: review; certify it again in a change of its own.",
+        "Set status: review; `vitals governance certify` it again once somebody reviewed it.",
+    ),
+    "WRONG_STEP": (
+        "A status changed in a way that there is none.",
+        "Go by draft, review, certified, deprecated.",
+    ),
+    "NO_REVIEWER": (
+        "A certified metric names nobody who reviewed it.",
+        "Set reviewed_on and reviewed_by: `vitals governance certify METRIC --by PERSON`.",
+    ),
+    "NOT_AN_APPROVER": (
+        "Somebody approved who does not answer for the metric.",
+        "Ask the accountable person, the lead of the team or of one above, or a steward.",
     ),
     "INPUT_REFUSED": (
         "A metric is computed from one whose change is not approved.",

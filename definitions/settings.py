@@ -456,6 +456,36 @@ class LintSettings(Section):
     )
 
 
+class GovernanceSettings(Section):
+    """Who looks after definitions, and how often. Source: definition lint, 'Errors' and STALE_METRIC."""
+
+    steward_role: str = Field(
+        "steward", description="role of people who look after the dictionary as a whole (role in teams.yml)"
+    )
+    north_star_review_quarters: int = Field(
+        1, ge=1, description="quarters after which the north star is due for review (quarters)"
+    )
+    supporting_review_quarters: int = Field(
+        2, ge=1, description="quarters after which a supporting metric is due for review (quarters)"
+    )
+    operational_review_quarters: int = Field(
+        2, ge=1, description="quarters after which an operational metric is due for review (quarters)"
+    )
+    only_owners_approve: bool = Field(
+        False,
+        description="a change approved by somebody who does not answer for the metric fails the comparison; the rule "
+        "asks for somebody else than the proposer",
+    )
+    publish_drafts: bool = Field(
+        True, description="values of drafts are published, marked as drafts; otherwise only computed"
+    )
+
+    def review_quarters(self, level: str) -> int:
+        """Quarters between reviews of a metric of this level."""
+        quarters: int = getattr(self, f"{level}_review_quarters")
+        return quarters
+
+
 class Settings(Section):
     """All sections together."""
 
@@ -465,3 +495,4 @@ class Settings(Section):
     quality: QualitySettings = QualitySettings()
     connectors: ConnectorSettings = ConnectorSettings()
     lint: LintSettings = LintSettings()
+    governance: GovernanceSettings = GovernanceSettings()

@@ -29,6 +29,7 @@ from definitions.calendars import parse_period
 from definitions.compiler.query import Statement
 from definitions.compiler.query import query as compile_query
 from definitions.errors import Problem, QueryError, nearest
+from definitions.governance.retirement import refuse_retired
 from definitions.model import Calendar, Catalogue
 from pipelines.warehouse import Warehouse, open_warehouse
 from pipelines.workspace import Workspace
@@ -42,6 +43,7 @@ Bound = str | int | float | Decimal | bool | date | datetime | None
 """A value for a parameter of a condition."""
 
 Asked: TypeAlias = "Workspace | Installation"
+_NOTICES = "vitals.notices"
 
 
 def query(
@@ -71,14 +73,18 @@ def query(
         order: columns of the result, `-name` for descending; by default the keys.
         limit: the most rows.
 
-    Returns: one row per group: time keys, dimensions, then the metrics as doubles, NULL where unknown.
+    Returns: one row per group: time keys, dimensions, then the metrics as doubles, NULL where unknown. What a reader
+        has to know of deprecated metrics among them goes with it (`notices_of`).
 
     Raises:
-        QueryError: something asked for is not there or has no single meaning; names the nearest valid name.
+        QueryError: something asked for is not there or has no single meaning, or a deprecated metric has had its last
+            day; names the nearest valid name, or the successor.
         WarehouseError: there is no warehouse yet, or a run is writing it.
     """
+    catalogue = catalogue_of(installation)
+    notices = refuse_retired(catalogue, metrics, _workspace(installation).now())
     statement = compiled(
-        catalogue_of(installation),
+        catalogue,
         metrics,
         by=by,
         grain=grain,
@@ -90,7 +96,14 @@ def query(
         limit=limit,
     )
     with reading_warehouse(installation) as warehouse:
-        return warehouse.query(statement.sql(warehouse.dialect))
+        answer = warehouse.query(statement.sql(warehouse.dialect))
+    return answer.replace_schema_metadata({_NOTICES: "\n".join(notices)}) if notices else answer
+
+
+def notices_of(answer: pa.Table) -> tuple[str, ...]:
+    """What a reader of an answer has to know: which of its metrics are deprecated, until when, what to use instead."""
+    told = (answer.schema.metadata or {}).get(_NOTICES.encode(), b"").decode()
+    return tuple(told.splitlines())
 
 
 def compiled(
@@ -135,9 +148,12 @@ def reading_warehouse(installation: Asked) -> Iterator[Warehouse]:
     Raises:
         WarehouseError: there is none yet, or a run holds it; says so at once instead of waiting for the run.
     """
-    workspace = installation if isinstance(installation, Workspace) else installation.workspace
-    with open_warehouse(workspace.warehouse_url, read_only=True) as warehouse:
+    with open_warehouse(_workspace(installation).warehouse_url, read_only=True) as warehouse:
         yield warehouse
+
+
+def _workspace(installation: Asked) -> Workspace:
+    return installation if isinstance(installation, Workspace) else installation.workspace
 
 
 def bound(condition: str, parameters: Mapping[str, Bound]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import date
 
 from definitions.errors import Problem, nearest
-from definitions.lint import goals, kpis, plans
+from definitions.lint import goals, kpis, plans, standing
 from definitions.lint.finding import About, Facts, Finding, Rule, Severity, Subject, TreeGap, about
 from definitions.lint.statements import Form, Statement, parse_statement
 from definitions.model import Catalogue, Cycle, KeyResult, Metric, Objective, Team
@@ -31,7 +31,9 @@ __all__ = [
     "parse_statement",
 ]
 
-RULES: dict[str, Rule] = {rule.code: rule for rule in (*goals.RULES, *kpis.RULES, *plans.RULES)}
+RULES: dict[str, Rule] = {
+    rule.code: rule for rule in (*goals.RULES, *kpis.RULES, *plans.RULES, *standing.RULES)
+}
 """Every rule by code; the codes of definitions that do not even load are listed with the errors."""
 
 _UNKNOWN_SILENCE = "UNKNOWN_RULE"

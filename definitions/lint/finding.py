@@ -72,12 +72,14 @@ class Facts:
     """What only a running installation knows. ``readers`` None means that nobody counts them.
 
     ``reviewed_on``: last review of a metric, where one is recorded outside of its definition.
-    ``gaps``: driver trees that did not reconcile.
+    ``gaps``: driver trees that did not reconcile. ``dropped``: certified metrics whose meaning is another one than
+    was certified.
     """
 
     reviewed_on: Mapping[str, date] = field(default_factory=dict)
     readers: Mapping[str, int] | None = None
     gaps: tuple[TreeGap, ...] = ()
+    dropped: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

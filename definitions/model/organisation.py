@@ -66,7 +66,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person (or a role that one person fills), by key."""
+    """A person (or a role that one person fills), by key. ``handle`` is who they are on the code host (``@ana``)."""
 
     key: str
     name: str
@@ -75,13 +75,15 @@ class Person:
     active: bool = True
     channels: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    handle: str | None = None
     location: Location = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Team:
     """A team. ``level``: company, department, team, individual. ``function`` is the business function it
-    covers. ``kpis`` are the metrics it steers by; empty means all that it owns."""
+    covers. ``kpis`` are the metrics it steers by; empty means all that it owns. ``handle`` is its name on the code
+    host (``@acme/support``)."""
 
     key: str
     name: str
@@ -93,6 +95,7 @@ class Team:
     channels: tuple[str, ...] = ()
     kpis: tuple[str, ...] = ()
     silences: tuple[tuple[str, str], ...] = ()
+    handle: str | None = None
     location: Location = field(default=NOWHERE, compare=False, repr=False)
 
 

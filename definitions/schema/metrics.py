@@ -280,6 +280,7 @@ class MetricShape(Shape):
     deprecated_on: Date | None = None
     reviewed_on: Date | None = Field(None, description="day of the last review by its owner")
     silence: tuple[SilenceShape, ...] = ()
+    reviewed_by: Text | None = Field(None, description="who reviewed it: not who proposed the version")
     meta: dict[str, Text] = Field(default_factory=dict)
 
     def formula(self, here: Here) -> Formula:
@@ -343,6 +344,7 @@ class MetricShape(Shape):
             reviewed_on=self.reviewed_on,
             undeclared=tuple(key for key in AGREEMENTS if key not in self.model_fields_set),
             meta=dict(sorted(self.meta.items())),
+            reviewed_by=self.reviewed_by,
             location=here.location,
         )
 

@@ -41,6 +41,7 @@ _MONTHS = (
     "december",
 )
 _EMAIL = r"^[^@\s]+@[^@\s]+$"
+_HANDLE = r"^@[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$"
 _PATTERNS = {"4-4-5": (4, 4, 5), "4-5-4": (4, 5, 4), "5-4-4": (5, 4, 4)}
 
 
@@ -68,6 +69,9 @@ def _zone(value: Any) -> str:
 
 Weekday = Annotated[int, BeforeValidator(_named(_WEEKDAYS, "weekday"))]
 Month = Annotated[int, BeforeValidator(_named(_MONTHS, "month"))]
+
+
+Handle = Annotated[str, BeforeValidator(str), Field(pattern=_HANDLE), _patterned(_HANDLE)]
 
 
 class HolidayShape(Shape):
@@ -138,6 +142,7 @@ class PersonShape(Shape):
     active: Boolean = True
     channels: Texts = ()
     roles: Texts = ()
+    handle: Handle | None = Field(None, description="who they are on the code host: @ana")
 
     def build(self, here: Here) -> Person:
         return Person(
@@ -148,6 +153,7 @@ class PersonShape(Shape):
             self.active,
             self.channels,
             self.roles,
+            self.handle,
             here.location,
         )
 
@@ -165,6 +171,7 @@ class TeamShape(Shape):
     kpis: Names = Field((), description="metrics the team steers by; default: all that it owns")
     channels: Texts = ()
     silence: tuple[SilenceShape, ...] = ()
+    handle: Handle | None = Field(None, description="its name on the code host: @acme/support")
 
     def build(self, here: Here) -> Team:
         return Team(
@@ -178,5 +185,6 @@ class TeamShape(Shape):
             channels=self.channels,
             kpis=self.kpis,
             silences=silences_of(self.silence),
+            handle=self.handle,
             location=here.location,
         )

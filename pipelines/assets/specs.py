@@ -200,12 +200,21 @@ def _description(catalogue: Catalogue, metric: Metric, broken: BrokenFile | None
         f"⚠ **The definition is broken, and the last published values are held.** {broken.problems[0]}"
         if broken
         else "",
+        _deprecation(metric),
         f"**{metric.label}** — {metric.definition}",
         f"Formula: `{words.formula}`" + (f", where {words.filters}" if words.filters else ""),
         f"Unit {metric.unit}, {better}. By {words.time}.",
         f"Pitfalls: {metric.known_pitfalls}" if metric.known_pitfalls else "",
     )
     return "\n\n".join(part for part in parts if part)
+
+
+def _deprecation(metric: Metric) -> str:
+    """What a reader of a deprecated metric has to know; the same words on every day."""
+    if metric.status != "deprecated":
+        return ""
+    until = f" after {metric.deprecated_on}" if metric.deprecated_on else ""
+    return f"⚠ **Deprecated: it begins no period{until}.** Use `{metric.replaced_by}` instead."
 
 
 def dictionary_spec(catalogue: Catalogue, broken: Sequence[BrokenFile]) -> dg.AssetSpec:

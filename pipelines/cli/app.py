@@ -18,6 +18,8 @@ from pipelines.cli import (
     diff,
     doctor,
     interchange,
+    governance,
+    init,
     okrs,
     publication,
     query,
@@ -51,6 +53,7 @@ asof.register(app)
 okrs.register(app)
 checkin.register(app)
 cycle.register(app)
+governance.register(app)
 serve.register(app)
 
 

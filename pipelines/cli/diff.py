@@ -43,8 +43,9 @@ def diff(
     """Compare the dictionary with an earlier state of it: changes in meaning, approvals, effect on the history.
 
     A metric whose meaning changed needs a new version, a reason, and an approver who is not the proposer; a
-    certified one drops to review. What is missing is listed, and the exit code is 1. Renaming, re-indenting
-    and words change no meaning. The effect is computed from the warehouse, where there is one.
+    certified one drops to review. A status goes draft, review, certified, deprecated. What is missing is listed, and
+    the exit code is 1. Renaming, re-indenting and words change no meaning. The effect is computed from the warehouse,
+    where there is one.
 
     [dim]vitals diff main --markdown[/dim]
     """
@@ -114,16 +115,16 @@ def _tell(
     from definitions.diff import rows_of, rows_of_effects
 
     if not changes:
-        console.print(f"No metric changes its meaning since {base}.", markup=False)
+        console.print(f"No metric changes its meaning or its status since {base}.", markup=False)
         return
     if not check:
-        show(rows_of(changes), title=f"Changes in meaning since {base}")
+        show(rows_of(changes), title=f"Changes in meaning and status since {base}")
         if shown:
             show(rows_of_effects(shown), title="\nEffect on the history")
         if why_not:
             console.print(f"\nThe effect on the history is not told: {why_not}", markup=False, soft_wrap=True)
     elif not problems:
-        console.print(f"{len(changes)} changes in meaning since {base}: nothing is missing.", markup=False)
+        console.print(f"{len(changes)} changes since {base}: nothing is missing.", markup=False)
     if problems:
         errors.print("\nTo do before this can be accepted:", style="bold")
         for problem in problems:

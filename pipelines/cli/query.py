@@ -106,6 +106,8 @@ def query(
             order=_names(order),
             limit=limit,
         )
+    for notice in querying.notices_of(table):
+        errors.print(f"! {notice}", style="yellow", markup=False, soft_wrap=True)
     if output is not None:
         querying.save(table, output, form)
         console.print(f"{table.num_rows:,} rows in {output} ({form})")
@@ -144,6 +146,7 @@ def sql(
     [dim]vitals sql win_rate --by region --dialect snowflake[/dim]
     """
     from definitions.compiler import Compiler
+    from definitions.governance.retirement import refuse_retired
     from pipelines import querying
 
     if dialect not in DIALECTS:
@@ -168,6 +171,9 @@ def sql(
                 limit=limit,
             )
             statements = [(statement.metrics, statement.sql(dialect))]
+        notices = refuse_retired(catalogue, () if run else metrics or (), workspace.now())
+    for notice in notices:
+        errors.print(f"! {notice}", style="yellow", markup=False, soft_wrap=True)
     if as_json:
         show(
             [{"metrics": list(names), "dialect": dialect, "sql": text} for names, text in statements],

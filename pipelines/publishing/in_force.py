@@ -15,7 +15,9 @@ from definitions.approval import Published
 from pipelines.publishing.arrow import fetch
 from pipelines.publishing.engine import reading
 from pipelines.publishing.revisions import is_current
-from pipelines.publishing.schema import kpi_value, metric_version, segment
+from pipelines.publishing.schema import definition_finding, kpi_value, metric_version, segment
+
+STILL_CERTIFIED = "STILL_CERTIFIED"
 
 
 def in_force(engine: Engine) -> dict[str, Published]:
@@ -26,6 +28,16 @@ def in_force(engine: Engine) -> dict[str, Published]:
         return {
             row.metric_id: Published(row.version, row.definition_hash) for row in connection.execute(query)
         }
+
+
+def dropped_before(engine: Engine) -> frozenset[str]:
+    """Metrics that were published as fallen from certified to review, and are since."""
+    table = definition_finding
+    query = select(table.c.subject_id).where(
+        table.c.is_current, table.c.rule_id == STILL_CERTIFIED, table.c.subject_kind == "metric"
+    )
+    with reading(engine) as connection:
+        return frozenset(connection.execute(query).scalars())
 
 
 def defined_otherwise(engine: Engine, definitions: Mapping[str, Published]) -> frozenset[str]:

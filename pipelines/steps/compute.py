@@ -15,6 +15,7 @@ from definitions.compiler import Compiler
 from definitions.compiler.states import FRAME, apply_states
 from pipelines.installation import Installation
 from pipelines.steps.changed_definitions import former_values, weigh_definitions, with_former
+from pipelines.steps.lifecycle import last_periods
 from pipelines.steps.recompute import computed, recompute
 from pipelines.steps.sourceless import NO_SOURCE, no_source_rows, sourceless
 from pipelines.warehouse import Warehouse
@@ -73,6 +74,7 @@ def compute(
     told = recompute(warehouse, compiler, chosen, through=last_day, full=full, log=log)
     values = _without_nothing(computed(warehouse, chosen))
     frame = apply_states(values, catalogue, as_of=now, end=last_day, metrics=chosen).cast(FRAME)
+    frame = last_periods(frame, catalogue, last_day)
     frame = with_former(frame, former_values(warehouse, compiler, chosen, now))
     if window is not None:
         frame = frame.filter(

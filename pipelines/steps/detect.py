@@ -12,6 +12,7 @@ from pipelines.publishing import Coverage
 from pipelines.publishing.records import AnomalyRow
 from pipelines.steps.assess import coloured_values, last_complete_day
 from pipelines.steps.feedback import words
+from pipelines.steps.lifecycle import retired
 from pipelines.steps.targets import with_targets_in_force
 from pipelines.warehouse import Warehouse
 
@@ -43,12 +44,14 @@ def detect(installation: Installation, warehouse: Warehouse) -> Detected:
         said.feedback,
         events=said.events,
     )
+    over = retired(installation)  # where no period begins, none is missing
+    rows = tuple(row for row in found.rows if row.period_start <= over.get(row.metric_id, row.period_start))
     with warehouse.transaction():
-        handover.leave(warehouse, ANOMALIES, AnomalyRow, found.rows)
+        handover.leave(warehouse, ANOMALIES, AnomalyRow, rows)
         handover.leave(warehouse, COVERAGE, Coverage, found.coverage)
-    kinds = Counter(row.kind for row in found.rows)
+    kinds = Counter(row.kind for row in rows)
     return Detected(
-        open=sum(row.state == "open" for row in found.rows),
+        open=sum(row.state == "open" for row in rows),
         series=found.series,
         kinds=dict(sorted(kinds.items())),
         words=len(said.feedback),

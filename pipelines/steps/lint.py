@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from definitions.lint import Facts, Finding, TreeGap, lint
 from definitions.model import Catalogue
@@ -11,9 +11,13 @@ from pipelines.publishing.records import ContributionRow, FindingRow
 
 
 def finding_rows(
-    installation: Installation, catalogue: Catalogue, contributions: Sequence[ContributionRow]
+    installation: Installation,
+    catalogue: Catalogue,
+    contributions: Sequence[ContributionRow],
+    dropped: Collection[str] = (),
 ) -> tuple[FindingRow, ...]:
-    """Every finding, silenced ones included with their reason. Source: definition lint."""
+    """Every finding, silenced ones included with their reason; ``dropped`` are certified metrics whose certificate
+    fell. Source: definition lint."""
     # The newest period of a tree speaks for it: a gap that was closed is history.
     newest: dict[str, ContributionRow] = {}
     for row in contributions:
@@ -27,7 +31,8 @@ def finding_rows(
         for name, row in sorted(newest.items())
         if not row.reconciles
     )
-    found = lint(catalogue, today=installation.workspace.now().date(), facts=Facts(gaps=gaps))
+    facts = Facts(gaps=gaps, dropped=frozenset(dropped))
+    found = lint(catalogue, today=installation.workspace.now().date(), facts=facts)
     return tuple(row_of(finding) for finding in found)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from definitions.approval import Published as PublishedDefinition
 from definitions.approval import refused
 from definitions.compiler import Compiler
+from definitions.governance import dropped
 from definitions.model import Catalogue
 from pipelines import handover
 from pipelines.alerts.raising import raise_now, to_publish
@@ -38,7 +39,7 @@ from pipelines.last_good import check_of_files
 from pipelines.publishing import BlockedMetric, Publication, PublishResult, Staged, publish
 from pipelines.publishing.dictionary import dictionary_rows
 from pipelines.publishing.errors import PublicationRefused
-from pipelines.publishing.in_force import in_force
+from pipelines.publishing.in_force import dropped_before, in_force
 from pipelines.publishing.lease import acquire
 from pipelines.publishing.records import (
     AnomalyRow,
@@ -56,6 +57,7 @@ from pipelines.publishing.records import (
 )
 from pipelines.steps import detect, score, stage
 from pipelines.steps.assess import coloured_values, keep_as_good, last_complete_day, value_checks
+from pipelines.steps.lifecycle import living, readable, with_status
 from pipelines.steps.lint import finding_rows
 from pipelines.steps.people import nudges, said
 from pipelines.steps.reporting import reporting
@@ -165,7 +167,7 @@ def _publication(
 ) -> Publication:
     where, now = installation.places, installation.workspace.now()
     take = partial(handover.take, warehouse)
-    values = coloured_values(warehouse)
+    values = readable(installation, coloured_values(warehouse))
     flags = take(detect.ANOMALIES, AnomalyRow)
     coverage = detect.coverage(warehouse)
     scores = take(score.KEY_RESULTS, KeyResultScoreRow)
@@ -177,7 +179,7 @@ def _publication(
     charts = series_of(values, flags)
     found: Found = (
         anomalies(flags, coverage, catalogue, where, charts)
-        + red_lines(values, catalogue, where, charts)
+        + red_lines(living(installation, values), catalogue, where, charts)
         + key_results(scores, catalogue, where)
         + _troubles(installation, warehouse, checks)
         + check_ins_due(messages, catalogue, where)
@@ -187,15 +189,18 @@ def _publication(
     alerts = to_publish(engine, found, catalogue, now, run_id=run_id)
     first, last = _days(values, now.date())
     known = in_force(engine)
+    compiler = Compiler(catalogue)
+    fallen = dropped(compiler, known, dropped_before(engine))
+    approved = _as_approved(
+        dictionary_rows(catalogue, installation.hashes, first=first, last=last),
+        refused(compiler, known),
+        known,
+    )
     return Publication(
         publication_id=run_id,
         code_version=importlib.metadata.version("vitals"),
         data_through=last_complete_day(installation),
-        dictionary=_as_approved(
-            dictionary_rows(catalogue, installation.hashes, first=first, last=last),
-            refused(Compiler(catalogue), known),
-            known,
-        ),
+        dictionary=with_status(installation, approved, fallen),
         values=values,
         blocked=tuple(
             BlockedMetric(metric, "; ".join(reasons[:2]))
@@ -216,7 +221,7 @@ def _publication(
         influences=take(score.INFLUENCES, InfluenceRow),
         segment_effects=take(score.EFFECTS, SegmentEffectRow),
         signals=take(score.SIGNALS, SignalRow),
-        findings=finding_rows(installation, catalogue, contributions),
+        findings=finding_rows(installation, catalogue, contributions, fallen),
         alerts=alerts,
     )
 
@@ -253,7 +258,7 @@ def _computed_equals_staged(
     def computed_equals_staged(staged: Staged) -> Iterable[QualityResultRow]:
         results = run_published_checks(
             installation.catalogue,
-            coloured_values(warehouse),
+            readable(installation, coloured_values(warehouse)),
             staged.staged_values(),
             published=staged.published_values(),
             held_back=sorted(decision.blocked),

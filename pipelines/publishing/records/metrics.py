@@ -42,6 +42,9 @@ class MetricRow:
     suggested_actions: str | None = None
     replaced_by: str | None = None
     deprecated_date: date | None = None
+    reviewed_date: date | None = None
+    reviewed_by: str | None = None
+    review_due_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

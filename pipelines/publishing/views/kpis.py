@@ -254,7 +254,7 @@ BALANCED_SCORECARD = View(
         ("perspective_red", "sum(CASE x.status WHEN 'red' THEN 1 ELSE 0 END) "
             "OVER (PARTITION BY x.bsc_perspective)", "of these red"),
     ),
-    "FROM {kpi}kpi_latest AS x",
+    "FROM {kpi}kpi_latest AS x\nWHERE x.lifecycle <> 'retired'",
 )  # fmt: skip
 
 _CLAMPED = "CASE WHEN x.attainment < 0 THEN 0 WHEN x.attainment > 1 THEN 1 ELSE x.attainment END"
@@ -286,7 +286,7 @@ FOCUS_CANDIDATES = View(
     ),
     f"""FROM (SELECT x.*, {_GAP} AS gap FROM {{kpi}}kpi_latest AS x
       WHERE x.attainment IS NOT NULL AND x.is_actionable AND NOT x.is_blocked AND x.value IS NOT NULL
-        AND x.status IN ('red', 'amber', 'green')) AS x
+        AND x.status IN ('red', 'amber', 'green') AND x.lifecycle <> 'retired') AS x
 JOIN {{core}}metric AS w ON w.metric_id = x.metric_id
 WHERE x.gap > 0""",
 )  # fmt: skip

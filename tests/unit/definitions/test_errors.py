@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
@@ -18,6 +19,7 @@ from definitions.compiler.query import query
 from definitions.diff import catalogue_at, compare, problems_of
 from definitions.error_codes import REFUSALS, page
 from definitions.errors import Problem
+from definitions.governance import refuse_retired
 from definitions.yaml_reading import read_yaml
 from tests.unit.definitions.small import TEXTS, changed, small
 
@@ -114,6 +116,16 @@ def not_of_git(reference: str) -> Refused:
     return lambda: catalogue_at(reference, ROOM / "catalogue")
 
 
+def retired() -> None:
+    """A deprecated metric asked for after its last day."""
+    gone = "    status: deprecated\n    definition: x\n    replaced_by: tickets_opened\n    deprecated_on: 2026-06-30\n"
+    catalogue = small(changed(METRICS, "agg: sum", f"agg: sum\n{gone}"))
+    refuse_retired(catalogue, ["total_cost"], datetime(2026, 7, 1, 12, tzinfo=UTC))
+
+
+BY_NOBODY = (
+    "    changes: [{version: 2, on: 2026-07-01, why: Highest, proposed_by: ana, approved_by: somebody}]\n"
+)
 CERTIFIED = "    status: certified\n    definition: What urgent tickets cost.\n"
 GOAL = "        metric: resolution_rate\n        baseline: {value: 0.7, as_of: 2026-06-30}\n        target: 0.85\n"
 OTHER_CALENDAR = {
@@ -383,6 +395,28 @@ CASES: dict[str, Case] = {
         f"{METRICS}:32:5",
         "total_cost",
     ),
+    "WRONG_STEP": Case(
+        compares(changed(METRICS, "agg: sum", f"agg: sum\n{CERTIFIED}")), f"{METRICS}:32:5", "certified"
+    ),
+    "NO_REVIEWER": Case(
+        compares(
+            changed(METRICS, "agg: sum", f"agg: sum\n{CERTIFIED}    reviewed_on: 2026-07-01\n"),
+            changed(METRICS, "agg: sum", f"agg: sum\n{CERTIFIED.replace('certified', 'review')}"),
+        ),
+        f"{METRICS}:32:5",
+        "total_cost",
+    ),
+    "NOT_AN_APPROVER": Case(
+        compares(
+            {
+                **changed(METRICS, "agg: sum", f"agg: max\n    version: 2\n{BY_NOBODY}"),
+                "settings.yml": "governance: {only_owners_approve: true}\n",
+            }
+        ),
+        f"{METRICS}:32:5",
+        "somebody",
+    ),
+    "METRIC_RETIRED": Case(retired, "query:1:1", "total_cost", "tickets_opened"),
     "INPUT_REFUSED": Case(refuses("agg: sum", "agg: max"), f"{METRICS}:24:5", "total_cost"),
     "BAD_REFERENCE": Case(not_of_git("no-such-branch"), "no-such-branch:1:1", "no-such-branch"),
     "TOO_MANY_FILES": Case(too_many, gettempdir(), "tmp"),
