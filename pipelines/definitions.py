@@ -17,6 +17,7 @@ from pipelines.assets.kpis import kpi_assets
 from pipelines.assets.outcomes import outcome_assets
 from pipelines.assets.raw import raw_assets
 from pipelines.assets.staging import staging_asset
+from pipelines.executors import executor_from
 from pipelines.installation import Installation
 from pipelines.jobs import build_jobs
 from pipelines.last_good import load_tolerantly
@@ -61,4 +62,4 @@ def defs() -> dg.Definitions:
     for broken in installation.broken:
         for problem in broken.problems:
             logging.getLogger("vitals").error("%s", problem)
-    return build_definitions(installation)
+    return build_definitions(installation, executor_from())

@@ -1,0 +1,191 @@
+"""The main job in every deployment that runs here publishes the same tables, byte for byte, as in one process.
+
+    python -m pytest --tier deployment tests/tiers/deployment
+
+PostgreSQL, Redis and an object-storage server are real programs on loopback; see README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from pyarrow import fs
+
+from connectors.sandbox.serve import Sandbox
+from pipelines.sandboxed import SOURCES
+from tests.conftest import REPOSITORY
+from tests.servers import PostgresServer, free_port
+from tests.tiers.deployment.company import DEPLOY, Deployment
+from tests.tiers.environments import environment_of
+from tests.tiers.systems.programs import serving
+
+pytestmark = [pytest.mark.tier("deployment"), pytest.mark.timeout(1800)]
+SCALE = 0.05
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables by which any process finds the company's systems, at an instant that stands still."""
+    folder = tmp_path_factory.mktemp("company")
+    (folder / "sources").mkdir()
+    for path in SOURCES.glob("*.yml"):
+        shutil.copyfile(path, folder / "sources" / path.name)
+    with Sandbox(seed=7, scale=SCALE, folder=folder / "exports") as sandbox:
+        yield {
+            **sandbox.environment(),
+            "VITALS_SOURCES": str(folder / "sources"),
+            "VITALS_NOW": sandbox.clock().isoformat(),
+            "VITALS_ON_CALL_URL": "json://127.0.0.1:9",
+            "VITALS_MAIL_URL": "json://127.0.0.1:9",
+        }
+
+
+@pytest.fixture(scope="module")
+def one_process(
+    company: dict[str, str], postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """What is published by one process on one machine, with Dagster's instance in PostgreSQL."""
+    deployment = Deployment.of("one", tmp_path_factory.mktemp("one"), postgres_server, company)
+    print(f"one process: {deployment.run():.0f} s")
+    published = deployment.published()
+    assert published["kpi_value"].count("\n") > 1000
+    return published
+
+
+def test_steps_in_processes_of_their_own(
+    company: dict[str, str], postgres_server: PostgresServer, one_process: dict[str, str], tmp_path: Path
+) -> None:
+    deployment = Deployment.of(
+        "many",
+        tmp_path / "home",
+        postgres_server,
+        company,
+        VITALS_EXECUTOR="multiprocess",
+        VITALS_EXECUTOR_CONFIG=str(DEPLOY / "multiprocess" / "executor.yaml"),
+    )
+    print(f"multiprocess: {deployment.run():.0f} s")
+    assert len(deployment.processes()) > 8
+    assert deployment.published() == one_process
+
+
+@pytest.fixture(scope="module")
+def object_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A bucket on an S3 server on loopback, and the variables by which it is reached."""
+    bin_folder = environment_of(Path(__file__).parent / "object_storage.txt")
+    port = free_port()
+    command = [str(bin_folder / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    with serving(command, tmp_path_factory.mktemp("s3"), port) as url:
+        login = {"AWS_ACCESS_KEY_ID": "vitals", "AWS_SECRET_ACCESS_KEY": "not-checked-here"}
+        query = f"region=eu-central-1&scheme=http&endpoint_override=127.0.0.1:{url.rpartition(':')[2]}"
+        storage = fs.S3FileSystem(
+            access_key="vitals",
+            secret_key="not-checked-here",
+            region="eu-central-1",
+            scheme="http",
+            endpoint_override=f"127.0.0.1:{port}",
+            allow_bucket_creation=True,
+        )
+        storage.create_dir("company")
+        yield {
+            **login,
+            "VITALS_RAW_STORE": f"s3://company/vitals?{query}",
+            "VITALS_WAREHOUSE_URL": f"s3://company/warehouse?{query}",
+        }
+
+
+def test_celery_workers_that_share_nothing_but_object_storage(
+    company: dict[str, str],
+    postgres_server: PostgresServer,
+    one_process: dict[str, str],
+    object_storage: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    """Two workers with homes of their own, as two machines have: what a step leaves reaches the next one through the
+    bucket and the databases alone. Then a run that replays the raw store on a machine that has nothing of it."""
+    redis = shutil.which("redis-server")
+    if redis is None:
+        pytest.skip("no redis-server (apt-get install redis-server)")
+    celery = environment_of(DEPLOY / "celery" / "requirements.txt")
+    packages = next(celery.parent.glob("lib/python*/site-packages"))
+    port = free_port()
+    deployment = Deployment.of(
+        "celery",
+        tmp_path / "home",
+        postgres_server,
+        company,
+        profile="celery",
+        VITALS_EXECUTOR="celery",
+        VITALS_EXECUTOR_CONFIG=str(DEPLOY / "celery" / "executor.yaml"),
+        DAGSTER_CELERY_BROKER_URL=f"redis://127.0.0.1:{port}/0",
+        DAGSTER_CELERY_BACKEND_URL=f"redis://127.0.0.1:{port}/1",
+        PYTHONPATH=os.pathsep.join([str(REPOSITORY), str(packages)]),
+        **object_storage,
+    )
+    with ExitStack() as running:
+        (tmp_path / "redis").mkdir()
+        running.enter_context(
+            serving(
+                [redis, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+                tmp_path / "redis",
+                port,
+            )
+        )
+        for name in ("a", "b"):
+            running.enter_context(_worker(deployment, tmp_path / name, name))
+        print(f"celery over object storage: {deployment.run():.0f} s")
+    assert len(deployment.processes()) > 8
+    assert deployment.published() == one_process
+    homes = [tmp_path / name for name in ("a", "b")]
+    assert all(
+        not (home / "warehouse.duckdb").exists() and not (home / "state.db").exists() for home in homes
+    )
+    _replayed_elsewhere(deployment, tmp_path / "elsewhere")
+
+
+def _worker(deployment: Deployment, home: Path, name: str) -> ExitStack:
+    """A Celery worker with a home and a folder for temporary files that no other has."""
+    from tests.tiers.deployment.workers import worker
+
+    (home / "tmp").mkdir(parents=True)
+    shutil.copytree(deployment.home / "dagster", home / "dagster")
+    environment = {
+        **deployment.environment,
+        "VITALS_HOME": str(home),
+        "DAGSTER_HOME": str(home / "dagster"),
+        "TMPDIR": str(home / "tmp"),
+    }
+    command = [
+        sys.executable, "-m", "dagster_celery.cli", "worker", "start", "-A", "dagster_celery.app", "-n", name,
+        "-y", str(DEPLOY / "celery" / "worker.yaml"),
+    ]  # fmt: skip
+    stack = ExitStack()
+    stack.enter_context(worker(command, home, environment))
+    return stack
+
+
+def _replayed_elsewhere(deployment: Deployment, home: Path) -> None:
+    """Everything computed again, on a machine with empty folders, from the bucket; the vendors are gone."""
+    (home / "tmp").mkdir(parents=True)
+    shutil.copytree(deployment.home / "dagster", home / "dagster")
+    before = deployment.published()["kpi_value"]
+    again = Deployment(
+        "again",
+        home,
+        deployment.server,
+        {
+            **{name: value for name, value in deployment.environment.items() if name != "VITALS_EXECUTOR"},
+            **dict.fromkeys(("SALESFORCE_URL", "JIRA_URL", "INTERCOM_URL"), "http://127.0.0.1:9"),
+            "VITALS_EXECUTOR_CONFIG": "",
+            "VITALS_HOME": str(home),
+            "DAGSTER_HOME": str(home / "dagster"),
+            "TMPDIR": str(home / "tmp"),
+        },
+    )
+    print(f"computed again elsewhere: {again.run('recompute'):.0f} s")
+    assert again.published()["kpi_value"] == before
