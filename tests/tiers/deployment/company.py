@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,9 +19,8 @@ from tests.servers import PostgresServer
 
 DEPLOY = REPOSITORY / "deploy"
 RUN_SECONDS = 600
-OF_THE_RUN = {
-    "orchestrator_run_id",  # the run's own name
-}
+RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The run's own name is the one thing that two runs may not share."""
 
 
 @dataclass
@@ -95,7 +95,7 @@ class Deployment:
         return time.monotonic() - began
 
     def published(self) -> dict[str, str]:
-        """Every published table as text: all rows, in order, without what names the run."""
+        """Every published table as text: all rows, in order, with `<run>` for the run's id."""
         with psycopg2.connect(
             self.environment["VITALS_REPORTING_URL"].replace("+psycopg2", "")
         ) as connection:
@@ -108,13 +108,13 @@ class Deployment:
             )
             tables: dict[str, list[str]] = {}
             for table, column in cursor.fetchall():
-                if column not in OF_THE_RUN:
-                    tables.setdefault(table, []).append(f'"{column}"')
+                tables.setdefault(table, []).append(f'"{column}"')
             found = {}
             for table, columns in tables.items():
                 listed = ", ".join(columns)
                 cursor.execute(f"SELECT ({listed})::text FROM {table} ORDER BY 1")
-                found[table.partition(".")[2]] = "\n".join(str(row[0]) for row in cursor.fetchall())
+                rows = "\n".join(str(row[0]) for row in cursor.fetchall())
+                found[table.partition(".")[2]] = RUN_ID.sub("<run>", rows)
         return found
 
     def processes(self) -> set[str]:
@@ -125,3 +125,16 @@ class Deployment:
                 "SELECT DISTINCT step_key, event::json->>'pid' FROM event_logs WHERE dagster_event_type = 'STEP_START'"
             )
             return {str(step) for step, _ in cursor.fetchall()}
+
+
+def differences(found: Mapping[str, str], expected: Mapping[str, str]) -> dict[str, list[str]]:
+    """The tables that differ, each with its first differing rows."""
+    different = {}
+    for table in sorted(found.keys() | expected.keys()):
+        here, there = found.get(table, "").splitlines(), expected.get(table, "").splitlines()
+        rows = sorted(set(here) ^ set(there)) or (
+            [] if here == there else ["the same rows, in another number"]
+        )
+        if rows:
+            different[table] = rows[:6]
+    return different
