@@ -13,6 +13,8 @@ from definitions.model import NOWHERE, Catalogue, Cycle, KeyResult, Location, Me
 from definitions.settings import LintSettings
 
 if TYPE_CHECKING:
+    from definitions.compiler.resolve import Resolver
+    from definitions.lint.sameness import Plan
     from definitions.lint.statements import Statement
 
 
@@ -156,6 +158,20 @@ class Subject:
             key_result.key: parse_statement(key_result.statement, calendar)
             for _, _, key_result in self.key_results
         }
+
+    @cached_property
+    def resolver(self) -> Resolver:
+        """Names and types of the dictionary's expressions, resolved once for all rules."""
+        from definitions.compiler.resolve import Resolver
+
+        return Resolver(self.catalogue)
+
+    @cached_property
+    def plans(self) -> tuple[Plan, ...]:
+        """What each metric that is not deprecated computes."""
+        from definitions.lint.sameness import plans_of
+
+        return plans_of(self.catalogue, self.resolver)
 
 
 Found = Iterator[tuple["About", str] | tuple["About", str, Severity]]

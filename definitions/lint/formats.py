@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from definitions.lint.finding import Finding, Rule, Severity
 
@@ -79,11 +80,11 @@ def _result(finding: Finding, index: int, root: str) -> dict[str, Any]:
         "level": _LEVELS[finding.severity],
         "message": {"text": f"{finding.message}. {finding.advice}".strip()},
     }
-    if finding.location.file:
-        path = f"{root.strip('/')}/{finding.location.file}".lstrip("/")
-        region = {"startLine": max(finding.location.line, 1), "startColumn": max(finding.location.column, 1)}
-        physical = {"artifactLocation": {"uri": path}, "region": region}
-        result["locations"] = [{"physicalLocation": physical}]
+    # A code host refuses a result without a place, so what is about the whole dictionary is about its folder.
+    path = "/".join(part for part in (root.strip("/"), finding.location.file) if part) or "."
+    region = {"startLine": max(finding.location.line, 1), "startColumn": max(finding.location.column, 1)}
+    physical = {"artifactLocation": {"uri": quote(path)}, "region": region}
+    result["locations"] = [{"physicalLocation": physical}]
     if finding.silenced:
         result["suppressions"] = [
             {"kind": "inSource", "status": "accepted", "justification": finding.silenced}

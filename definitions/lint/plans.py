@@ -6,92 +6,47 @@ Source: definition lint, 'Warnings' (DUPLICATE, NEAR_DUPLICATE, TREE_UNITS, TREE
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from collections.abc import Iterator
 from itertools import combinations
-from typing import Any
 
 from sqlglot import exp
 
-from definitions.compiler.resolve import Resolver
 from definitions.lint.finding import Found, Rule, Severity, Subject, about
 from definitions.model import Derived, Metric
-from definitions.versions import normal_form
-
-_WORD = re.compile(r"[a-z0-9]+")
-_LOOSE = ("missing", "minimum_sample", "calendar")
 
 
 def _duplicate(subject: Subject) -> Found:
     first: dict[str, Metric] = {}
-    for metric, plan in _plans(subject):
-        text = json.dumps(plan, sort_keys=True, default=str)
-        other = first.setdefault(text, metric)
-        if other is not metric:
-            yield about(metric), f"{metric.name} computes the same as {other.name} ({other.location})"
+    for plan in subject.plans:
+        other = first.setdefault(plan.exact, plan.metric)
+        if other is not plan.metric:
+            yield (
+                about(plan.metric),
+                f"{plan.metric.name} computes the same as {other.name} ({other.location})",
+            )
 
 
 def _near_duplicate(subject: Subject) -> Found:
-    plans = [
-        (metric, json.dumps(plan, sort_keys=True, default=str), plan) for metric, plan in _plans(subject)
-    ]
-    loose = {
-        metric.name: json.dumps(_loosened(plan), sort_keys=True, default=str) for metric, _, plan in plans
-    }
-    leaves = {metric.name: Counter(_leaves(plan)) for metric, _, plan in plans}
-    words = {metric.name: _words(metric) for metric, _, _ in plans}
-    for (one, exact, _), (other, text, _) in combinations(plans, 2):
-        if exact == text:
+    for one, other in combinations(subject.plans, 2):
+        if one.exact == other.exact:
             continue
-        if loose[one.name] == loose[other.name]:
+        first, second = one.metric, other.metric
+        if one.loose == other.loose:
             yield (
-                about(other),
-                f"{other.name} differs from {one.name} ({one.location}) only in gaps, sample, calendar or spelling",
+                about(second),
+                f"{second.name} differs from {first.name} ({first.location}) only in gaps, sample, calendar or "
+                "spelling",
             )
             continue
         # Names first: they are short, and of many pairs few are alike; every publication asks this.
-        if _shared(words[one.name], words[other.name]) < subject.settings.near_duplicate_name:
+        if _shared(one.words, other.words) < subject.settings.near_duplicate_name:
             continue
-        alike = _likeness(leaves[one.name], leaves[other.name])
+        alike = _likeness(one.leaves, other.leaves)
         if alike >= subject.settings.near_duplicate_plan:
             yield (
-                about(other),
-                f"{other.name} is named like {one.name} ({one.location}), and its plan is {alike:.0%} the same",
+                about(second),
+                f"{second.name} is named like {first.name} ({first.location}), and its plan is {alike:.0%} the same",
             )
-
-
-def _plans(subject: Subject) -> Iterator[tuple[Metric, dict[str, Any]]]:
-    """Normalised plans of the metrics that are not deprecated, in order of name."""
-    resolver = Resolver(subject.catalogue)
-    for metric in subject.catalogue.metrics.values():
-        if metric.status != "deprecated":
-            yield metric, normal_form(resolver, metric.name)
-
-
-def _loosened(plan: Any) -> Any:
-    """A plan without what two people may have chosen differently for the same thing."""
-    if isinstance(plan, dict):
-        return {key: _loosened(value) for key, value in plan.items() if key not in _LOOSE}
-    if isinstance(plan, list | tuple):
-        return [_loosened(value) for value in plan]
-    return plan.strip().casefold() if isinstance(plan, str) else plan
-
-
-def _leaves(plan: Any, path: str = "") -> Iterator[str]:
-    if isinstance(plan, dict):
-        for key, value in plan.items():
-            yield from _leaves(value, f"{path}.{key}")
-    elif isinstance(plan, list | tuple):
-        for value in plan:
-            yield from _leaves(value, path)
-    else:
-        yield f"{path}={plan}"
-
-
-def _words(metric: Metric) -> frozenset[str]:
-    return frozenset(_WORD.findall(f"{metric.name} {metric.label}".lower().replace("_", " ")))
 
 
 def _shared(one: frozenset[str], other: frozenset[str]) -> float:
@@ -106,7 +61,7 @@ def _likeness(one: Counter[str], other: Counter[str]) -> float:
 
 
 def _mixed_units(subject: Subject) -> Found:
-    resolver = Resolver(subject.catalogue)
+    resolver = subject.resolver
     for metric in subject.catalogue.metrics.values():
         if not isinstance(metric.formula, Derived):
             continue

@@ -6,7 +6,7 @@ import json
 from datetime import date
 from pathlib import Path
 
-from definitions.lint import RULES, lint
+from definitions.lint import RULES, Finding, Severity, lint
 from definitions.lint.formats import as_rows, as_sarif
 from definitions.lint.illustration import catalogue_with, illustration
 from definitions.lint.pages import pages
@@ -47,6 +47,18 @@ def test_sarif_names_rule_place_and_suppression() -> None:
         assert place["region"]["startLine"] >= 1
     suppressed = [r for r in run["results"] if r["ruleId"] == "NO_TARGET"]
     assert suppressed[0]["suppressions"][0]["justification"] == "shown elsewhere"
+
+
+def test_a_place_is_a_uri_and_every_result_has_one() -> None:
+    nowhere = Finding("TWO_OF_THEM", Severity.ERROR, "definition", "x", "said twice", "Take one away.")
+    found = [nowhere, *lint(catalogue_with(""), today=date(2026, 5, 1))]
+    log = json.loads(as_sarif(found, RULES.values(), root="our numbers/ü", version="1"))
+    places = [
+        result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        for result in log["runs"][0]["results"]
+    ]
+    assert places[0] == "our%20numbers/%C3%BC"
+    assert places[1].startswith("our%20numbers/%C3%BC/metrics/")
 
 
 def test_the_same_findings_make_the_same_bytes() -> None:
