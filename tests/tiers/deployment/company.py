@@ -117,14 +117,15 @@ class Deployment:
                 found[table.partition(".")[2]] = RUN_ID.sub("<run>", rows)
         return found
 
-    def processes(self) -> set[str]:
-        """The processes that the steps of the last run ran in, as Dagster noted them."""
+    def processes(self) -> set[int]:
+        """The processes that steps ran in, as Dagster noted them."""
         with psycopg2.connect(self.environment["VITALS_DAGSTER_URL"]) as connection:
             cursor = connection.cursor()
             cursor.execute(
-                "SELECT DISTINCT step_key, event::json->>'pid' FROM event_logs WHERE dagster_event_type = 'STEP_START'"
+                "SELECT DISTINCT event::json -> 'dagster_event' ->> 'pid' FROM event_logs"
+                " WHERE dagster_event_type = 'STEP_START'"
             )
-            return {str(step) for step, _ in cursor.fetchall()}
+            return {int(row[0]) for row in cursor.fetchall()}
 
 
 def differences(found: Mapping[str, str], expected: Mapping[str, str]) -> dict[str, list[str]]:
