@@ -24,7 +24,7 @@ def instant_of(cursor: str) -> datetime | None:
 
 def cursor_writer(cursor: Cursor) -> Callable[[Record], str]:
     """Reads a record's cursor as sortable text; empty where it has none that can be read."""
-    read = value_reader(cursor.segments)
+    read, is_one = value_reader(cursor.segments), datetime.fromisoformat
     fallback = value_reader(parse_path(cursor.fallback)) if cursor.fallback else None
 
     def write_integer(record: Record) -> str:
@@ -39,9 +39,14 @@ def cursor_writer(cursor: Cursor) -> Callable[[Record], str]:
         if value is None and fallback:
             value = fallback(record)
         try:
-            if type(value) is str and (text := _usual_stamp(value)):
-                datetime.fromisoformat(text)  # is it one?
-                return text
+            if type(value) is str:
+                if len(value) == 28 and value[23:] == "+0000" and value[10] == "T":
+                    text = value[:23] + "000Z"
+                else:
+                    text = _usual_stamp(value)
+                if text:
+                    is_one(text)
+                    return text
             return sortable(cursor.parse(value))
         except (ValueError, OverflowError):
             return ""
@@ -50,12 +55,9 @@ def cursor_writer(cursor: Cursor) -> Callable[[Record], str]:
 
 
 def _usual_stamp(value: str) -> str:
-    """The stamps that most vendors write, cut into shape instead of parsed; empty for any other."""
-    if value[10:11] == "T":
-        if value.endswith("+0000") and len(value) == 28:
-            return value[:23] + "000Z"
-        if value.endswith("Z") and len(value) in (20, 24):
-            return value[:23] + "000Z" if len(value) == 24 else value[:19] + ".000000Z"
+    """Other stamps that many vendors write, cut into shape instead of parsed; empty for any other."""
+    if value[10:11] == "T" and value.endswith("Z") and len(value) in (20, 24):
+        return value[:23] + "000Z" if len(value) == 24 else value[:19] + ".000000Z"
     return ""
 
 
@@ -79,7 +81,12 @@ def key_reader(stream: Stream) -> Callable[[Record], str | None]:
     readers = [value_reader(segments) for segments in stream.key_paths]
     if len(readers) == 1:
         (read,) = readers
-        return lambda record: key_text(read(record))
+
+        def single(record: Record) -> str | None:
+            value = read(record)
+            return (value or None) if type(value) is str else key_text(value)
+
+        return single
 
     def joined(record: Record) -> str | None:
         parts = [key_text(read(record)) for read in readers]

@@ -50,6 +50,7 @@ class Landing:
         self.stream = stream
         self.seen = Landed()
         self.recent: dict[str, str] = {}
+        self.recent_since = ""
         self.recent_is_whole = True
         self.skew_seconds = 0.0
         self._projection = Projection(stream.contract, hash_key)
@@ -88,8 +89,10 @@ class Landing:
         seen, refused = self.seen, page.refused
         project, key_of, cursor_of = self._projection.usual, self._key, self._cursor
         is_child, is_flagged = self._parent is not None, self._flag is not None
-        first, last = seen.first_cursor or "~", seen.last_cursor
+        first, last, rows = seen.first_cursor or "~", seen.last_cursor, seen.rows
         recent = self.recent if self.recent_is_whole else {}
+        since = self.recent_since if self.recent_is_whole else "~"
+        unseen, all_deleted, dumps = self._unseen, page.deleted, orjson.dumps
         lines = []
         for position, record in enumerate(page.records):
             data = project(record)
@@ -107,11 +110,11 @@ class Landing:
                 # A stamp from the future would win over every later edit; now is as late as it gets.
                 seen.future += 1
                 cursor = stamp
-            deleted = page.deleted or (is_flagged and self._is_flagged(record))
+            deleted = all_deleted or (is_flagged and self._is_flagged(record))
             line: dict[str, Any] = {
                 "key": key,
                 "cursor": cursor,
-                "sequence": seen.rows,
+                "sequence": rows,
                 "page": number,
                 "fetched_at": stamp,
                 "deleted": deleted,
@@ -123,7 +126,8 @@ class Landing:
                 seen.refused += 1
             elif cursor_of is not None and not in_future:
                 if cursor:
-                    recent[key] = cursor
+                    if cursor >= since:
+                        recent[key] = cursor
                     if cursor > last:
                         last = cursor
                     if cursor < first:
@@ -131,14 +135,16 @@ class Landing:
                 else:
                     seen.without_cursor += 1
             line["data"] = data
-            seen.rows += 1
-            seen.deleted += deleted
-            if self._unseen and not reason and (seen.rows < SAMPLE_AFTER or seen.rows % SAMPLE_EVERY == 0):
+            rows += 1
+            if deleted:
+                seen.deleted += 1
+            if unseen and not reason and (rows < SAMPLE_AFTER or rows % SAMPLE_EVERY == 0):
                 self._look_for_missing(record)
-            text = orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+            text = dumps(line, option=orjson.OPT_APPEND_NEWLINE)
             if len(text) >= LARGEST_LINE:
                 text = self._too_large(line)
             lines.append(text)
+        seen.rows = rows
         seen.first_cursor, seen.last_cursor = first if last else "", last
         return lines
 
@@ -189,6 +195,10 @@ class Landing:
         self._unseen = {name: self._unseen[name] for name in saved["unseen"] if name in self._unseen}
         self._absent = set(saved["absent"])
         self.recent_is_whole = False
+
+    def look_back_from(self, earliest: str) -> None:
+        """No cursor before `earliest` need be remembered any more, as far as the overlap goes."""
+        self.recent_since = overlap_text(earliest, self.stream.overlap)
 
     def trim_recent(self, most: int) -> None:
         """Keep `recent` small between pages: first drop what is older than the overlap, else give up on it."""

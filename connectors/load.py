@@ -185,6 +185,13 @@ class _Load:
         lines = landing.lines(page, number, self.task.runtime.clock())
         self.writer.append(lines)
         self.tally.note(page, len(lines))
+        if self.plan.mode == "full" and landing.seen.last_cursor:
+            # Nothing was read before that could have come late: only the next load asks.
+            landing.look_back_from(
+                next_watermark(
+                    self.stream, self.plan, self.state, landing.seen.last_cursor, self.task.settings
+                )
+            )
         landing.trim_recent(self.task.settings.recent_rows)
         if self.task.progress:
             self.task.progress(Progress(self.stream.name, landing.seen.rows, number + 1, page.total))

@@ -6,8 +6,8 @@ the first surprise, and the record goes to `other`, the plain rules of `projecti
 
     def project(r0):
         try:
-            if not k0 >= r0.keys():
-                return other(r0)
+            if len(r0) != 3 and not k0 >= r0.keys():
+                raise Surprise
             d0 = {"id": r0["id"], "key": r0["key"]}
             r1 = r0["fields"]
             ...
@@ -64,7 +64,10 @@ class _Writer:
         landing = _landing(node)
         if node.is_open:
             self.constants[f"k{number}"] = frozenset(node.fields)
-            self._add(indent, f"if not k{number} >= {source}.keys(): raise Surprise")
+            # Every expected field is looked up below: an object with no more fields than those holds no other.
+            looked_up = sum(name in node.expected for name in landing)
+            more = f"len({source}) != {looked_up} and " if looked_up else ""
+            self._add(indent, f"if {more}not k{number} >= {source}.keys(): raise Surprise")
         else:
             self._add(indent, f"if {source}.__class__ is not dict: raise Surprise")
         sure = {

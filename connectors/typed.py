@@ -50,7 +50,7 @@ NEWEST_BY = ("_cursor", "_load_id", "_sequence")
 """Names of the columns whose greatest values tell the newest version of a row."""
 
 MEMORY = "256MB"
-BATCH_ROWS = 25_000
+BATCH_ROWS = 50_000
 GROUP_LOADS = 200
 GROUP_ROWS = 200_000
 
@@ -162,7 +162,12 @@ def typed_schema(contract: Contract) -> pa.Schema:
 
 def empty_table(contract: Contract) -> pa.Table:
     """The typed table of a stream of which nothing has landed yet."""
-    return typed_schema(contract).empty_table()
+    return _no_rows(typed_schema(contract))
+
+
+def _no_rows(schema: pa.Schema) -> pa.Table:
+    """A table without rows; `schema.empty_table()` imports pandas for it, a second and 60 MiB."""
+    return pa.Table.from_batches([], schema=schema)
 
 
 def arrow_type(column: Column) -> pa.DataType:
@@ -190,7 +195,7 @@ def _read_group(
             f"loads {group[0].path.parent} to {load_id} hold {rows} rows, their manifests say {promised}",
             hint=RESTORE,
         )
-    yield TypedBatch(load_id, *(held or (empty_table(contract), QUARANTINE_SCHEMA.empty_table())), last=True)
+    yield TypedBatch(load_id, *(held or (empty_table(contract), _no_rows(QUARANTINE_SCHEMA))), last=True)
 
 
 def _pieces(
@@ -198,7 +203,8 @@ def _pieces(
 ) -> Iterator[tuple[pa.Table, pa.Table]]:
     parts = [(manifest, part) for manifest in group for part in manifest.parts]
     files = [str(part.path) for _, part in parts]
-    sql = fast_sql(contract, files, group[0].unknown) if files else None
+    account, schema = group[0].id.account, typed_schema(contract)
+    sql = fast_sql(contract, files, group[0].unknown, account) if files else None
     done = 0
     doubtful: dict[str, set[int]] = {}
     if sql is not None:
@@ -206,14 +212,14 @@ def _pieces(
             reader: pa.RecordBatchReader = connection.sql(sql).to_arrow_reader(BATCH_ROWS)
             for batch in reader:
                 done += batch.num_rows
-                rows = pa.Table.from_batches([batch])
-                ok = rows["ok"]
-                if not pc.all(ok, min_count=0).as_py():
-                    unsure = rows.filter(pc.invert(ok)).select(["load_id", "sequence"]).to_pylist()
+                *columns, ok = batch.columns
+                rows = pa.Table.from_arrays(columns, names=schema.names)
+                if ok.true_count < len(ok):
+                    unsure = rows.filter(pc.invert(ok)).select(["_load_id", "_sequence"]).to_pylist()
                     for row in unsure:
-                        doubtful.setdefault(row["load_id"], set()).add(row["sequence"])
+                        doubtful.setdefault(row["_load_id"], set()).add(row["_sequence"])
                     rows = rows.filter(ok)
-                yield _fast_piece(rows, group[0].id.account, contract), QUARANTINE_SCHEMA.empty_table()
+                yield rows.cast(schema), _no_rows(QUARANTINE_SCHEMA)
         except duckdb.InvalidInputException:
             pass  # an object where a value belongs, or the reverse: the rest is read value by value
     for manifest, part in parts:
@@ -221,27 +227,6 @@ def _pieces(
         if unsure_here or done < part.rows:
             yield from _slow_pieces(part.path, manifest, contract, unsure_here, done)
         done = max(0, done - part.rows)
-
-
-# Fast: typed by the engine --------------------------------------------------------------------------------
-
-
-def _fast_piece(rows: pa.Table, account: str, contract: Contract) -> pa.Table:
-    own = {
-        "_account": pa.repeat(account, rows.num_rows),
-        "_key": rows["key"],
-        "_parent": rows["parent"],
-        "_cursor": rows["cursor"],
-        "_sequence": rows["sequence"],
-        "_deleted": rows["deleted"],
-        # The line's own stamps always have 27 characters, and are always UTC.
-        "_fetched_at": pc.cast(pc.utf8_slice_codeunits(rows["fetched_at"], 0, 26), pa.timestamp("us")),
-        "_load_id": rows["load_id"],
-        "_extra": rows["extra"],
-    }
-    arrays = [rows[f"v{i}"].cast(arrow_type(column)) for i, column in enumerate(contract.typed_columns)]
-    arrays += [own[name] for name in LINE_SCHEMA.names]
-    return pa.table(arrays, schema=typed_schema(contract))
 
 
 # Slow: value by value, with reasons -----------------------------------------------------------------------

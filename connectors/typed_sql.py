@@ -55,8 +55,12 @@ class _Node:
         return f"STRUCT({inner})"
 
 
-def fast_sql(contract: Contract, files: Sequence[str], unknown: Sequence[str]) -> str | None:
-    """SQL over part files that gives the line's own columns, `load_id`, the typed columns, `extra` and `ok`.
+def fast_sql(
+    contract: Contract, files: Sequence[str], unknown: Sequence[str], account: str = ""
+) -> str | None:
+    """SQL over part files that gives the typed columns, the line's own columns (`_account` … `_extra`) and `ok`.
+
+    Columns go by position: a contract may name one as the line names its own.
 
     None where the contract cannot be read this way: names that differ only in case, or stamps in a local zone.
     """
@@ -80,11 +84,12 @@ def fast_sql(contract: Contract, files: Sequence[str], unknown: Sequence[str]) -
     typed = ", ".join(f"{_cast(c, f'r{i}')} AS v{i}" for i, c in enumerate(columns))
     checks = " AND ".join([*_checks(columns), *(f"k{i}" for i, _ in _containers(tree, columns))]) or "true"
     containers = "".join(f", {sql} AS k{i}" for i, sql in _containers(tree, columns))
-    # Not by their own names: a column may be called `key`, as the line's own is.
-    values = ", ".join(f"v{i}" for i in range(len(columns)))
+    values = "".join(f"v{i}, " for i in range(len(columns)))
     line = ", ".join([*LINE, "load_id"])
+    # The line's own stamps are always UTC.
+    own = f"{quoted(account)}, key, parent, cursor, sequence, deleted, CAST(fetched_at AS TIMESTAMP), load_id, extra"
     return (
-        f"SELECT {line}, {values}, extra, coalesce(({checks}), false) AND refused IS NULL AS ok FROM ("
+        f"SELECT {values}{own}, coalesce(({checks}), false) AND refused IS NULL FROM ("
         f"SELECT *, {typed} FROM ("
         f"SELECT {line}, {leaves}{containers}, CAST({extra_sql} AS VARCHAR) AS extra FROM read_json([{names}],"
         f" format = 'newline_delimited', compression = 'zstd', maximum_object_size = {LARGEST_LINE},"
