@@ -20,6 +20,7 @@ from pipelines.running import dagster_instance, run_job
 from pipelines.steps.assess import COLOURED
 from pipelines.warehouse import Warehouse, open_warehouse
 from pipelines.workspace import Workspace
+from tests.end_to_end.independent_real import MONTHLY, QUARTERLY, Exports
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,27 @@ def test_won_value_per_month_and_office(values: Warehouse, exports: Path) -> Non
         assert {key for key, value in found.items() if value} == {
             (row["regional_office"], row["month"]) for row in wanted
         }
+
+
+@pytest.fixture(scope="module")
+def raw(exports: Path) -> Exports:
+    return Exports(exports)
+
+
+@pytest.mark.parametrize(
+    ("metric", "grain"), [*((name, "month") for name in MONTHLY), *((name, "quarter") for name in QUARTERLY)]
+)
+def test_a_kpi_is_what_plain_pandas_makes_of_the_raw_export(
+    values: Warehouse, raw: Exports, metric: str, grain: str
+) -> None:
+    wanted = getattr(raw, metric)({"month": "M", "quarter": "Q"}[grain])
+    found = {start: value for (_, start), value in series(values, metric, grain).items() if start < "2018"}
+    zeros = {start for start, value in found.items() if value == 0}  # a count or sum of nothing
+    assert found.keys() - zeros <= wanted.keys()
+    assert {start for start, value in wanted.items() if value} <= found.keys()
+    for start in found.keys() & wanted.keys():
+        assert found[start] == pytest.approx(wanted[start], rel=1e-9, abs=1e-6), start
+    assert len(found.keys() & wanted.keys()) >= 2
 
 
 def test_nothing_is_lost_on_the_way(values: Warehouse) -> None:
