@@ -280,6 +280,13 @@ class Effect:
         """After less before; None where one of them is unknown."""
         return None if self.before is None or self.after is None else self.after - self.before
 
+    @property
+    def fate(self) -> str:
+        """What becomes of the published value: it stays, it is restated, or there was none and it is new."""
+        if not self.is_restated:
+            return "stays"
+        return "new" if self.before is None else "restated"
+
 
 def effects(
     changes: Sequence[MetricChange],
@@ -373,7 +380,7 @@ def rows_of_effects(shown: Sequence[Effect]) -> list[dict[str, object]]:
             "after": effect.after,
             "difference": effect.difference,
             "percent": _percent(effect),
-            "published": "restated" if effect.is_restated else "stays",
+            "published": effect.fate,
         }
         for effect in shown
     ]

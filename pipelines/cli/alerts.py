@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +56,8 @@ def list_alerts(
             show(rows, title=f"Notices of the last {days} days", as_json=as_json, empty="nothing was decided")
             return
         rows = _open(installation, engine, team, severity)[:limit]
-    show(rows, title="Open alerts", as_json=as_json, empty="nothing is open")
+    told = rows if as_json else [_for_people(row, [row["episode"] for row in rows]) for row in rows]
+    show(told, title="Open alerts", as_json=as_json, empty="nothing is open")
 
 
 def _open(
@@ -78,6 +80,21 @@ def _open(
         for incident in open_incidents(engine, installation.workspace.now())
         if incident.severity.rank >= least and (team is None or incident.alert.team == team)
     ]
+
+
+def _for_people(row: Mapping[str, Any], episodes: Sequence[str]) -> dict[str, Any]:
+    """The same in the width of a terminal: days, people by name, and as much of the episode as an answer needs."""
+    told = (way.split(":", 1)[-1].replace(" over ", " by ") for way in row["told"].split(", "))
+    known = row["episode"].partition("@")[0]
+    short = known.split(":")[-1]
+    return {
+        "severity": row["severity"],
+        "title": row["title"],
+        "since": f"{row['since']:%Y-%m-%d}",
+        "told": ", ".join(told),
+        "taken on by": row["acknowledged_by"],
+        "alert": short if sum(short in episode for episode in episodes) == 1 else known,
+    }
 
 
 def _ways(incident: Incident) -> str:

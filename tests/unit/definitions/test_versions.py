@@ -10,7 +10,7 @@ import pytest
 
 from definitions.approval import Published, refused, takes_effect
 from definitions.compiler import Compiler
-from definitions.diff import as_markdown, catalogue_at, compare, problems_of
+from definitions.diff import Effect, as_markdown, catalogue_at, compare, problems_of
 from definitions.versions import changed_itself, definition_hashes
 from tests.unit.definitions.small import TEXTS, changed, small
 
@@ -221,3 +221,11 @@ def test_a_change_takes_effect_for_its_heirs_as_well() -> None:
     later = APPROVED.replace(", restate_from: 2026-01-01", "")
     compiler = Compiler(small(changed(M, "filter: priority = 'high'\n", later)))
     assert takes_effect(compiler, "total_cost", published()) == date(2026, 7, 1)
+
+
+def test_what_becomes_of_a_published_value() -> None:
+    """A value that was not there is new; one from before the change takes effect stays."""
+    month = date(2026, 5, 1)
+    assert Effect("total_cost", "month", month, None, 5.0).fate == "new"
+    assert Effect("total_cost", "month", month, 4.0, 5.0).fate == "restated"
+    assert Effect("total_cost", "month", month, 4.0, 5.0, is_restated=False).fate == "stays"
