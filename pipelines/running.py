@@ -28,6 +28,9 @@ INSTANCE_SETTINGS = """\
 # One instance for the command line and the UI. What it costs and why: docs/decisions/orchestration.md
 telemetry:
   enabled: false
+nux:
+  # No invitation over the first page that anybody opens.
+  enabled: false
 concurrency:
   pools:
     # One reader per account, one writer of the warehouse, one publisher, whatever runs.

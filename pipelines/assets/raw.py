@@ -56,4 +56,5 @@ def _raw_asset(source: SourceInstance, calendar: Calendar) -> dg.AssetsDefinitio
 
 
 def _metadata(pulled: "Pulled") -> dict[str, Any]:
-    return {"dagster/row_count": pulled.rows, **pulled.facts}
+    told = {name: fact for name, fact in pulled.facts.items() if fact not in (None, "")}
+    return {"dagster/row_count": pulled.rows, **told}

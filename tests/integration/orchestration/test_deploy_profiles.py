@@ -51,7 +51,7 @@ def test_every_instance_keeps_the_limits_retries_and_monitoring_of_the_default(p
     from pipelines.running import INSTANCE_SETTINGS
 
     own, default = read(f"{profile}/dagster.yaml"), yaml.safe_load(INSTANCE_SETTINGS.format(history="x"))
-    for section in ("concurrency", "run_monitoring", "run_retries", "telemetry"):
+    for section in ("concurrency", "run_monitoring", "run_retries", "telemetry", "nux"):
         assert own[section] == default[section]
 
 
