@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
 
 import sqlglot
 from sqlglot import exp
@@ -46,24 +46,10 @@ Asked: TypeAlias = "Workspace | Installation"
 _NOTICES = "vitals.notices"
 
 
-def query(
-    installation: Asked,
-    metrics: Sequence[str] = (),
-    *,
-    by: Sequence[str] = (),
-    grain: str | None = None,
-    where: str | Sequence[str] | None = None,
-    parameters: Mapping[str, Bound] | None = None,
-    start: date | datetime | str | None = None,
-    end: date | datetime | str | None = None,
-    order: Sequence[str] = (),
-    limit: int | None = None,
-) -> pa.Table:
-    """Values of metrics as an Arrow table (`.to_pandas()` makes a frame of it).
+class Question(TypedDict, total=False):
+    """How values are asked for; what is not said groups by nothing and keeps everything.
 
-    Args:
-        installation: where the warehouse and the dictionary are.
-        metrics: names; none lists the values of the dimensions.
+    Attributes:
         by: dimensions (dotted over joins), times cut to a grain (`created_at.month`), `metric_time.<grain>`.
         grain: second to year; short for `metric_time.<grain>`. None groups by no time.
         where: conditions over dimensions and `metric_time`, joined by AND; `:name` stands for a parameter.
@@ -72,6 +58,25 @@ def query(
             such as `2026-Q3`, of which `start` takes the first and `end` the last day.
         order: columns of the result, `-name` for descending; by default the keys.
         limit: the most rows.
+    """
+
+    by: Sequence[str]
+    grain: str | None
+    where: str | Sequence[str] | None
+    parameters: Mapping[str, Bound] | None
+    start: date | datetime | str | None
+    end: date | datetime | str | None
+    order: Sequence[str]
+    limit: int | None
+
+
+def query(installation: Asked, metrics: Sequence[str] = (), **question: Unpack[Question]) -> pa.Table:
+    """Values of metrics as an Arrow table (`.to_pandas()` makes a frame of it).
+
+    Args:
+        installation: where the warehouse and the dictionary are.
+        metrics: names; none lists the values of the dimensions.
+        question: how to group, filter and order; see `Question`.
 
     Returns: one row per group: time keys, dimensions, then the metrics as doubles, NULL where unknown. What a reader
         has to know of deprecated metrics among them goes with it (`notices_of`).
@@ -83,18 +88,7 @@ def query(
     """
     catalogue = catalogue_of(installation)
     notices = refuse_retired(catalogue, metrics, _workspace(installation).now())
-    statement = compiled(
-        catalogue,
-        metrics,
-        by=by,
-        grain=grain,
-        where=where,
-        parameters=parameters,
-        start=start,
-        end=end,
-        order=order,
-        limit=limit,
-    )
+    statement = compiled(catalogue, metrics, **question)
     with reading_warehouse(installation) as warehouse:
         answer = warehouse.query(statement.sql(warehouse.dialect))
     return answer.replace_schema_metadata({_NOTICES: "\n".join(notices)}) if notices else answer
@@ -106,31 +100,20 @@ def notices_of(answer: pa.Table) -> tuple[str, ...]:
     return tuple(told.splitlines())
 
 
-def compiled(
-    catalogue: Catalogue,
-    metrics: Sequence[str] = (),
-    *,
-    by: Sequence[str] = (),
-    grain: str | None = None,
-    where: str | Sequence[str] | None = None,
-    parameters: Mapping[str, Bound] | None = None,
-    start: date | datetime | str | None = None,
-    end: date | datetime | str | None = None,
-    order: Sequence[str] = (),
-    limit: int | None = None,
-) -> Statement:
+def compiled(catalogue: Catalogue, metrics: Sequence[str] = (), **question: Unpack[Question]) -> Statement:
     """The statement that `query` runs, for reading or for another engine: `compiled(...).sql("snowflake")`."""
+    where, parameters = question.get("where"), question.get("parameters") or {}
     texts = [where] if isinstance(where, str) else list(where or ())
     return compile_query(
         catalogue,
         metrics,
-        by=by,
-        grain=grain,
-        where=[bound(text, parameters or {}) if ":" in text else text for text in texts],
-        start=_moment(start, catalogue, metrics, last=False),
-        end=_moment(end, catalogue, metrics, last=True),
-        order=order,
-        limit=limit,
+        by=question.get("by", ()),
+        grain=question.get("grain"),
+        where=[bound(text, parameters) if ":" in text else text for text in texts],
+        start=_moment(question.get("start"), catalogue, metrics, last=False),
+        end=_moment(question.get("end"), catalogue, metrics, last=True),
+        order=question.get("order", ()),
+        limit=question.get("limit"),
     )
 
 

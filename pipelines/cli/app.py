@@ -13,16 +13,18 @@ from pipelines.cli import (
     backtest,
     check,
     checkin,
+    contracts,
     cycle,
     demo,
     diff,
     doctor,
-    interchange,
     governance,
     init,
+    interchange,
     okrs,
     publication,
     query,
+    report,
     run,
     schema,
     serve,
@@ -37,10 +39,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+init.register(app)
 run.register(app)
 sources.register(app)
 check.register(app)
 schema.register(app)
+contracts.register(app)
 interchange.register(app)
 demo.register(app)
 doctor.register(app)
@@ -49,11 +53,12 @@ alerts.register(app)
 backtest.register(app)
 query.register(app)
 diff.register(app)
+governance.register(app)
 asof.register(app)
 okrs.register(app)
 checkin.register(app)
 cycle.register(app)
-governance.register(app)
+report.register(app)
 serve.register(app)
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from pipelines.cli import completion
 from pipelines.cli.output import Exit, console, errors, show
 from pipelines.workspace import Workspace
 
@@ -42,7 +43,10 @@ def asof(
             " which means its end."
         ),
     ],
-    metrics: Annotated[list[str] | None, typer.Argument(metavar="[METRIC]...", help="Default: all.")] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[METRIC]...", help="Default: all.", autocompletion=completion.metrics),
+    ] = None,
     grain: Annotated[
         str | None, typer.Option(help="day, week, month, quarter, year or trailing_<n>d.")
     ] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli import completion
 from pipelines.cli.output import Exit, console, errors, show
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    metrics: Annotated[list[str] | None, typer.Argument(metavar="[METRIC]...", help="Default: all.")] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[METRIC]...", help="Default: all.", autocompletion=completion.metrics),
+    ] = None,
     grain: Annotated[str | None, typer.Option(help="Only this grain: day, week, month or quarter.")] = None,
     first: Annotated[
         datetime | None,

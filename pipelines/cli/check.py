@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli import completion
 from pipelines.cli.output import Exit, console, errors, show
 from pipelines.workspace import Workspace
 
@@ -53,11 +54,20 @@ def check(
     fail_on: Annotated[
         FailOn, typer.Option(help="Exit with code 1 from this severity on; errors always count.")
     ] = FailOn.ERROR,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Also hold what changed since a git branch, tag, commit or a folder: versions, approvals, statuses."
+        ),
+    ] = None,
     silenced: Annotated[
         bool, typer.Option("--silenced", help="Show what was silenced in place as well.")
     ] = False,
     explain: Annotated[
-        str | None, typer.Option(help="Explain a rule, with a failing and a passing example.")
+        str | None,
+        typer.Option(
+            help="Explain a rule, with a failing and a passing example.", autocompletion=completion.rules
+        ),
     ] = None,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules.")] = False,
 ) -> None:
@@ -77,7 +87,7 @@ def check(
     if not root.is_dir():
         errors.print(f"[bold red]✗[/bold red] {root} is no folder: give the folder of the dictionary")
         raise typer.Exit(Exit.CONFIGURATION)
-    findings = findings_of(root, workspace.now().date())
+    findings = findings_of(root, workspace.now().date(), since=since)
     _write(_rendered(findings, form, root, silenced=silenced), output)
     if form is Format.TEXT and output is None:
         _summary(findings)
@@ -85,16 +95,25 @@ def check(
         raise typer.Exit(Exit.FOUND)
 
 
-def findings_of(root: Path, today: date) -> tuple[Finding, ...]:
-    """Everything wrong with a folder of definitions: what keeps it from loading, else what the rules find."""
+def findings_of(root: Path, today: date, *, since: str | None = None) -> tuple[Finding, ...]:
+    """Everything wrong with a folder of definitions: what keeps it from loading, else what the rules find.
+
+    With ``since`` also what a changed meaning or status lacks against that state of the folder (`vitals diff`).
+    Raises CatalogueError where there is no such state.
+    """
     from definitions import CatalogueError, load_catalogue
+    from definitions.diff import catalogue_at, compare, problems_of
     from definitions.lint import finding_of, lint
 
     try:
         catalogue = load_catalogue(root)
     except CatalogueError as error:
         return tuple(finding_of(problem) for problem in error.problems)
-    return lint(catalogue, today=today)
+    found = lint(catalogue, today=today)
+    if since is not None:
+        changes = compare(catalogue_at(since, root), catalogue)
+        found += tuple(finding_of(problem) for problem in problems_of(changes))
+    return tuple(sorted(dict.fromkeys(found), key=lambda finding: finding.sort_key))
 
 
 def _counts(finding: Finding, fail_on: FailOn) -> bool:

@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
+from pipelines.cli import completion
 from pipelines.cli.output import Exit, console, errors, show
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def add(
     key_result: Annotated[
         str | None,
         typer.Argument(
-            help="The key result (default: choose from what is asked of you).", metavar="[KEY_RESULT]"
+            help="The key result (default: choose from what is asked of you).",
+            metavar="[KEY_RESULT]",
+            autocompletion=completion.key_results,
         ),
     ] = None,
     by: By = None,
@@ -139,7 +142,10 @@ def list_(
 
 @app.command("history")
 def history(
-    key_result: Annotated[str, typer.Argument(help="The key result.", metavar="KEY_RESULT")],
+    key_result: Annotated[
+        str,
+        typer.Argument(help="The key result.", metavar="KEY_RESULT", autocompletion=completion.key_results),
+    ],
     as_json: Json = False,
 ) -> None:
     """Everything that was ever said about a key result; what was corrected is kept and marked."""

@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from pipelines.workspace import Workspace, WorkspaceError
+from pipelines.workspace import PROJECT, Workspace, WorkspaceError
 
 _ENTRY = re.compile(r"^\s*-\s*\{?\s*(?:name|key):\s*[\"']?([A-Za-z0-9_.-]+)")
 _LABEL = re.compile(r"^\s+label:\s*[\"']?(.*?)[\"']?\s*$")
 _DIMENSIONS = re.compile(r"^\s*dimensions:\s*\[(.*)\]\s*$")
 _INLINE_NAME = re.compile(r"name:\s*([A-Za-z0-9_]+)")
 _STREAMS = re.compile(r"^\s*streams:\s*\[(.*)\]\s*$")
+_ITEM = re.compile(r"^(\s+)-\s+(?:\{?\s*name:\s*)?([A-Za-z0-9_]+)\b")
+_RULE = re.compile(r"^    Rule\(\s+\"([A-Z_]+)\",\s+Severity\.(\w+),\s+\"(.*)\",", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 
 Named = tuple[str, str]
@@ -49,6 +51,16 @@ def tables(incomplete: str) -> list[Named]:
     return _matching(_tables, incomplete)
 
 
+def metrics_and_tables(incomplete: str) -> list[Named]:
+    """What `vitals accept` takes."""
+    return metrics(incomplete) + tables(incomplete)
+
+
+def assets(incomplete: str) -> list[Named]:
+    """Assets of metrics."""
+    return [(f"kpi/{name}", told) for name, told in metrics(incomplete.removeprefix("kpi/"))]
+
+
 def teams(incomplete: str) -> list[Named]:
     """Keys of teams."""
     return _matching(_teams, incomplete)
@@ -61,21 +73,12 @@ def key_results(incomplete: str) -> list[Named]:
 
 def rules(incomplete: str) -> list[Named]:
     """Codes of the dictionary's rules."""
-    from definitions.lint import RULES
-
-    return _matching(lambda _: ((code, rule.title) for code, rule in RULES.items()), incomplete.upper())
+    return _matching(_rules, incomplete.upper())
 
 
 def models(incomplete: str) -> list[Named]:
     """Business models with a pack."""
-    from definitions.packs.pack import MODELS
-
-    return _matching(lambda _: ((name, "") for name in MODELS), incomplete)
-
-
-def words(*valid: str) -> Callable[[str], list[Named]]:
-    """A fixed list of words."""
-    return lambda incomplete: [(word, "") for word in valid if word.startswith(incomplete)]
+    return _matching(_models, incomplete)
 
 
 def _matching(find: Callable[[Workspace], Iterable[Named]], incomplete: str) -> list[Named]:
@@ -131,15 +134,32 @@ def _sources(workspace: Workspace) -> Iterator[Named]:
 
 def _streams(workspace: Workspace) -> Iterator[Named]:
     for path in sorted(workspace.sources.glob("*.y*ml")):
+        depth: int | None = None  # of the entries below `streams:`; columns of a stream are deeper
         inside = False
         for line in path.read_text(encoding="utf-8").splitlines():
-            listed = _STREAMS.match(line)
+            listed, item = _STREAMS.match(line), _ITEM.match(line)
             if listed:
                 yield from ((name, path.stem) for name in _WORD.findall(listed[1]))
-            inside = line.strip() == "streams:" or (inside and line.startswith((" ", "#")))
-            item = re.match(r"^\s+-\s+(?:\{?name:\s*)?([a-z_]+)\s*(?:#.*|,.*)?$", line)
-            if inside and item:
-                yield item[1], path.stem
+            elif line.strip() == "streams:":
+                inside, depth = True, None
+            elif inside and item:
+                depth = len(item[1]) if depth is None else depth
+                if len(item[1]) == depth:
+                    yield item[2], path.stem
+            elif line and not line.startswith((" ", "#")):
+                inside = False
+
+
+def _models(workspace: Workspace) -> Iterator[Named]:
+    for path in sorted((PROJECT / "definitions" / "packs").glob("*/pack.yml")):
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        yield path.parent.name, first.lstrip("# ")
+
+
+def _rules(workspace: Workspace) -> Iterator[Named]:
+    for path in sorted((PROJECT / "definitions" / "lint").glob("*.py")):
+        for code, _, title in _RULE.findall(path.read_text(encoding="utf-8")):
+            yield code, title
 
 
 def _teams(workspace: Workspace) -> Iterator[Named]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.markup import escape
 
+from pipelines.cli import completion
 from pipelines.cli.okrs import BOTH_NUMBERS, narrow, standing_row, standings_of
 from pipelines.cli.output import Exit, console, errors, show
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from pipelines.scoring.cycle import Answer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Key = Annotated[str, typer.Argument(help="The cycle, such as 2026-Q2.", metavar="CYCLE")]
+Key = Annotated[
+    str,
+    typer.Argument(
+        help="The cycle, such as 2026-Q2.", metavar="CYCLE", autocompletion=completion.key_results
+    ),
+]
 DAY = ["%Y-%m-%d"]
 
 app = typer.Typer(

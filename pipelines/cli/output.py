@@ -27,6 +27,21 @@ class Exit(IntEnum):
     SOURCE = 4
     RUN_FAILED = 5
 
+    @property
+    def meaning(self) -> str:
+        """What a program that called the command learns from it."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Exit.DONE: "done, and nothing is wrong",
+    Exit.FOUND: "the command worked and found something: findings, differences, failed checks",
+    Exit.USAGE: "wrong usage: an unknown name or option, an answer that makes no sense; the nearest valid one is told",
+    Exit.CONFIGURATION: "the dictionary, a setting or a database cannot be used as it is",
+    Exit.SOURCE: "a source system cannot be read, or refuses",
+    Exit.RUN_FAILED: "a run failed; nothing was published by it",
+}
+
 
 def show(
     rows: Sequence[Mapping[str, Any]],

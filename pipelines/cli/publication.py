@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.markup import escape
 
+from pipelines.cli import completion
 from pipelines.cli.output import Exit, console, errors, show
 
 if TYPE_CHECKING:
@@ -96,7 +97,13 @@ def withdraw(
 
 
 def accept(
-    names: Annotated[list[str], typer.Argument(help="KPIs or staging tables, such as csat or crm.leads.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            help="KPIs or staging tables, such as csat or crm.leads.",
+            autocompletion=completion.metrics_and_tables,
+        ),
+    ],
     reason: Annotated[str, typer.Option(help="Why the change is right.", show_default=False)],
     as_json: Json = False,
 ) -> None:

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.padding import Padding
 
+from pipelines.cli import completion
 from pipelines.cli.output import Exit, console, errors, show
 from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from pipelines.querying import Question
 
 FORMATS = ("table", "csv", "json", "arrow", "parquet")
 DIALECTS = ("duckdb", "postgres", "spark", "snowflake", "bigquery", "trino")
@@ -23,12 +26,16 @@ SHOWN = 200
 """Rows that a table for people shows."""
 
 Metrics = Annotated[
-    list[str] | None, typer.Argument(metavar="[METRIC]...", help="Names in the dictionary, any number.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[METRIC]...", help="Names in the dictionary, any number.", autocompletion=completion.metrics
+    ),
 ]
 By = Annotated[
     list[str] | None,
     typer.Option(
-        help="Dimensions, repeated or with commas: region, accounts.tier, created_at.month, metric_time.dow."
+        help="Dimensions, repeated or with commas: region, accounts.tier, created_at.month, metric_time.dow.",
+        autocompletion=completion.dimensions,
     ),
 ]
 Grain = Annotated[
@@ -97,14 +104,7 @@ def query(
         table = querying.query(
             Workspace.from_environment(),
             metrics or (),
-            by=_names(by),
-            grain=grain,
-            where=where or (),
-            parameters=_parameters(param),
-            start=start,
-            end=end,
-            order=_names(order),
-            limit=limit,
+            **_question(by, grain, where, param, start, end, order, limit),
         )
     for notice in querying.notices_of(table):
         errors.print(f"! {notice}", style="yellow", markup=False, soft_wrap=True)
@@ -158,17 +158,9 @@ def sql(
             batches = Compiler(catalogue).batches(metrics or None)
             statements = [(batch.metrics, batch.sql(dialect)) for batch in batches]
         else:
+            when = None if grain == "all" or not (metrics or grain) else grain or "month"
             statement = querying.compiled(
-                catalogue,
-                metrics or (),
-                by=_names(by),
-                grain=None if grain == "all" or not (metrics or grain) else grain or "month",
-                where=where or (),
-                parameters=_parameters(param),
-                start=start,
-                end=end,
-                order=_names(order),
-                limit=limit,
+                catalogue, metrics or (), **_question(by, when, where, param, start, end, order, limit)
             )
             statements = [(statement.metrics, statement.sql(dialect))]
         notices = refuse_retired(catalogue, () if run else metrics or (), workspace.now())
@@ -211,9 +203,7 @@ def explain(
     with _questions():
         catalogue = querying.catalogue_of(Workspace.from_environment())
         if by or grain or where:
-            statement = querying.compiled(
-                catalogue, metrics or (), by=_names(by), grain=grain, where=where or ()
-            )
+            statement = querying.compiled(catalogue, metrics or (), **_question(by, grain, where))
             computed = {"query": statement.metrics}
             lines = [ScanLine("query", s.source, s.table, s.purpose, s.metrics) for s in statement.scans]
         else:
@@ -284,6 +274,29 @@ def _questions() -> Iterator[None]:
     except WarehouseError as error:
         errors.print(f"✗ {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(Exit.CONFIGURATION) from error
+
+
+def _question(
+    by: Sequence[str] | None,
+    grain: str | None,
+    where: Sequence[str] | None,
+    param: Sequence[str] | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    order: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> Question:
+    """What the options ask for: lists may have commas, parameters are NAME=VALUE."""
+    return {
+        "by": _names(by),
+        "grain": grain,
+        "where": where or (),
+        "parameters": _parameters(param),
+        "start": start,
+        "end": end,
+        "order": _names(order),
+        "limit": limit,
+    }
 
 
 def _names(items: Sequence[str] | None) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from pipelines.cli import completion
 from pipelines.cli.output import Exit, console, errors, show
 from pipelines.workspace import Workspace
 
@@ -27,7 +28,10 @@ def register(app: typer.Typer) -> None:
 def run(
     job: Annotated[str, typer.Option(help="Job to run: daily, or recompute (calls no vendor).")] = DAILY,
     asset: Annotated[
-        list[str] | None, typer.Option(help="Only this asset, such as kpi/win_rate; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Only this asset, such as kpi/win_rate; may be repeated.", autocompletion=completion.assets
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.output import console
+from pipelines.cli.output import console, show
 from pipelines.workspace import Workspace
 
 
@@ -28,6 +28,7 @@ def schema(
     vscode: Annotated[
         bool, typer.Option("--vscode", help="Also print the yaml.schemas setting for the editor.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Write the JSON Schema of each kind of definition file; an editor then completes and checks them."""
     from definitions.errors import nearest
@@ -46,7 +47,9 @@ def schema(
     for name, content in made.items():
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         (target / f"{name}.json").write_text(text, encoding="utf-8")
-    if vscode:
+    if as_json:
+        show([{"kind": name, "file": str(target / f"{name}.json")} for name in made], as_json=True)
+    elif vscode:
         settings = {(target / f"{name}.json").as_posix(): f"**/{pattern}" for name, pattern in FILES.items()}
         print(json.dumps({"yaml.schemas": settings}, indent=2))
     else:

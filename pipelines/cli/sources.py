@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from pipelines.cli import completion
 from pipelines.cli.output import Exit, cell, console, errors, show
 
 if TYPE_CHECKING:
@@ -18,12 +19,27 @@ if TYPE_CHECKING:
     from pipelines.workspace import Workspace
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Name = Annotated[str, typer.Argument(help="The source, as `vitals sources list` calls it.", metavar="NAME")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="The source, as `vitals sources list` calls it.",
+        metavar="NAME",
+        autocompletion=completion.sources,
+    ),
+]
 Names = Annotated[
-    str | None, typer.Argument(help="Only this source (default: all of them).", metavar="[NAME]")
+    str | None,
+    typer.Argument(
+        help="Only this source (default: all of them).", metavar="[NAME]", autocompletion=completion.sources
+    ),
 ]
 Streams = Annotated[
-    list[str] | None, typer.Argument(help="Only these streams (default: all of them).", metavar="[STREAM]...")
+    list[str] | None,
+    typer.Argument(
+        help="Only these streams (default: all of them).",
+        metavar="[STREAM]...",
+        autocompletion=completion.streams,
+    ),
 ]
 
 app = typer.Typer(
@@ -103,7 +119,9 @@ def check(name: Names = None, as_json: Json = False) -> None:
 @app.command("preview")
 def preview(
     name: Name,
-    stream: Annotated[str, typer.Argument(help="The stream.", metavar="STREAM")],
+    stream: Annotated[
+        str, typer.Argument(help="The stream.", metavar="STREAM", autocompletion=completion.streams)
+    ],
     rows: Annotated[int, typer.Option(min=1, max=100, help="How many rows.")] = 5,
     as_json: Json = False,
 ) -> None:
