@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 State = Literal["ok", "warning", "failed", "skipped"]
 _MARKS = {"ok": "[green]✓[/]", "warning": "[yellow]![/]", "failed": "[bold red]✗[/]", "skipped": "[dim]–[/]"}
+_REFERENCE = re.compile(r"\b(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\s,}\"']+)")
 _SPACE_MIN = 1 << 30
 """Free bytes below which a run may fail half-way; the raw store only grows."""
 
@@ -71,8 +74,21 @@ def doctor(
                 console.print(f"    → {finding.mend}", soft_wrap=True)
     if as_json:
         show([asdict(finding) for finding in findings], as_json=True)
+    else:
+        _next(findings)
     if any(finding.state == "failed" for finding in findings):
         raise typer.Exit(Exit.FOUND)
+
+
+def _next(findings: Sequence[Finding]) -> None:
+    """What to do first: what failed, else what is missing."""
+    order = {"failed": 0, "warning": 1}
+    open_ = [finding for finding in findings if finding.state in order and finding.mend]
+    if open_:
+        first = min(open_, key=lambda finding: order[finding.state])
+        console.print(f"[bold]Next[/bold], {first.step}: {first.mend}", soft_wrap=True)
+    else:
+        console.print("[green]✓[/green] everything is set up", soft_wrap=True)
 
 
 def examine(workspace: Workspace, *, online: bool = False) -> Iterator[Finding]:
@@ -84,6 +100,8 @@ def examine(workspace: Workspace, *, online: bool = False) -> Iterator[Finding]:
         ("dictionary", _dictionary),
         ("rules", _rules),
         ("sources", _sources),
+        ("secrets", _secrets),
+        ("files", _files),
         ("credentials", _credentials if online else _credentials_skipped),
         ("warehouse", _warehouse),
         ("reporting database", _reporting),
@@ -112,7 +130,7 @@ def _python(setup: _Setup) -> Finding:
 def _home(setup: _Setup) -> Finding:
     home = setup.workspace.home
     if not home.exists():
-        return Finding("home", "warning", f"{home} is not there yet", "The first run makes it.")
+        return Finding("home", "ok", f"{home} is not there yet; the first run makes it")
     free = shutil.disk_usage(home).free
     if free < _SPACE_MIN:
         return Finding(
@@ -166,7 +184,7 @@ def _sources(setup: _Setup) -> Finding:
             "sources",
             "failed",
             f"no source is described in {setup.workspace.sources}",
-            "Copy one from examples/ into it and fill it in; or set VITALS_SOURCES.",
+            "`vitals init` writes them for the systems you name; or copy one from examples/ and fill it in.",
         )
     installation = Installation.of(setup.workspace, setup.catalogue, load_sources(setup.workspace))
     names = ", ".join(source.name for source in installation.sources)
@@ -180,6 +198,71 @@ def _sources(setup: _Setup) -> Finding:
             f"Nothing feeds {', '.join(tables)}: connect a system, or leave the metrics as they are.",
         )
     return Finding("sources", "ok", names)
+
+
+def _secrets(setup: _Setup) -> Finding:
+    """Whether what the sources' files refer to is there; nothing is shown of it."""
+    from connectors.errors import ConfigurationError
+    from connectors.secret import resolve
+
+    unset = []
+    for path in sorted(setup.workspace.sources.glob("*.y*ml")):
+        for reference in _REFERENCE.findall(path.read_text(encoding="utf-8")):
+            try:
+                resolve(reference)
+            except ConfigurationError:
+                unset.append(reference)
+    if unset:
+        names = ", ".join(dict.fromkeys(unset))
+        return Finding(
+            "secrets",
+            "failed",
+            f"nothing is behind {names}",
+            "Set the variables (env:NAME) or write the files (file:PATH) before a run.",
+        )
+    return Finding("secrets", "ok", "everything that sources refer to is there")
+
+
+def _files(setup: _Setup) -> Finding:
+    """Which files of folders on this machine are not there, or hold a header only."""
+    from connectors.files import FileSettings
+    from pipelines.steps.sources import load_sources
+
+    empty, absent, found = [], [], 0
+    for source in load_sources(setup.workspace):
+        if source.config.settings.get("kind", source.system) != "files":
+            continue
+        settings = FileSettings.model_validate(source.config.settings)
+        folder = Path(settings.folder)
+        if ":" in settings.folder:  # a reference or a URL; the run says what is wrong with it
+            continue
+        for stream in settings.streams:
+            paths = [path for path in folder.glob(stream.path) if path.is_file()]
+            found += bool(paths)
+            if not paths:
+                absent.append(stream.path)
+            elif all(path.suffix == ".csv" and _is_header_only(path) for path in paths):
+                empty.append(stream.path)
+    if absent:
+        return Finding(
+            "files",
+            "failed",
+            f"not there: {', '.join(absent)}",
+            "Put them there, or take their streams out of the source's file. `vitals contracts` says what they hold.",
+        )
+    if empty:
+        return Finding(
+            "files",
+            "warning",
+            f"a header only: {', '.join(empty)}",
+            "Put the exports in their place; until then, what rests on them is `no source`.",
+        )
+    return Finding("files", "ok", f"{found} exports are there" if found else "none is expected here")
+
+
+def _is_header_only(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return sum(1 for _, line in zip(range(2), lines, strict=False) if line.strip()) < 2
 
 
 def _credentials_skipped(setup: _Setup) -> Finding:

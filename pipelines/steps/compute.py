@@ -17,7 +17,7 @@ from pipelines.installation import Installation
 from pipelines.steps.changed_definitions import former_values, weigh_definitions, with_former
 from pipelines.steps.lifecycle import last_periods
 from pipelines.steps.recompute import computed, recompute
-from pipelines.steps.sourceless import NO_SOURCE, no_source_rows, sourceless
+from pipelines.steps.sourceless import NO_SOURCE, begun, no_source_rows, sourceless
 from pipelines.warehouse import Warehouse
 
 VALUES = "vitals.kpi_values"
@@ -66,16 +66,15 @@ def compute(
     last_day = max(local_day(calendar, now) for calendar in catalogue.calendars.values())
     compiler = Compiler(catalogue)
     held = weigh_definitions(installation, warehouse, compiler)
-    absent = {
-        name: tables for name, tables in sourceless(catalogue, installation.models).items() if name in names
-    }
+    fed = begun(installation.models, warehouse)
+    absent = {name: tables for name, tables in sourceless(catalogue, fed).items() if name in names}
     held = {name: why for name, why in held.items() if name not in absent}
     chosen = [name for name in names if name not in held and name not in absent]
     told = recompute(warehouse, compiler, chosen, through=last_day, full=full, log=log)
     values = _without_nothing(computed(warehouse, chosen))
     frame = apply_states(values, catalogue, as_of=now, end=last_day, metrics=chosen).cast(FRAME)
-    frame = last_periods(frame, catalogue, last_day)
     frame = with_former(frame, former_values(warehouse, compiler, chosen, now))
+    frame = last_periods(frame, catalogue, last_day)
     if window is not None:
         frame = frame.filter(
             pc.and_(
