@@ -8,6 +8,7 @@ A test holds the pages to the code.
 from __future__ import annotations
 
 from pipelines.reference.definition_files import definition_files_page
+from pipelines.reference.kpis import kpis_page
 from pipelines.reference.published import published_page
 from pipelines.reference.settings import settings_page
 
@@ -18,4 +19,5 @@ def pages() -> dict[str, str]:
         "definition-files.md": definition_files_page(),
         "settings.md": settings_page(),
         "published.md": published_page(),
+        "kpis.md": kpis_page(),
     }
