@@ -23,13 +23,13 @@ from sqlalchemy import Engine
 from . import numbers, words
 from .bands import with_expected_ranges
 from .charts import Drawings, kept_drawings, load_drawings
-from .links import numbered
-from .model import Snapshot
+from .links import numbered, slug
+from .model import Kpi, Snapshot
 from .pages import Page, all_pages, search_index
 from .reading import read_snapshot
-from .site import Site
+from .site import Site, kpi_word, urgency_rank
 
-ASSETS = ("style.css", "search.js")
+ASSETS = ("style.css", "search.js", "tables.js")
 _MANIFEST, _DRAWINGS = ".pages.json", ".drawings.json"
 _HERE = Path(__file__).parent
 
@@ -139,6 +139,8 @@ def _environment() -> Environment:
 def _vocabulary() -> dict[str, Callable[..., Any] | Mapping[str, Any]]:
     return {
         "show": numbers.show,
+        "target": numbers.target,
+        "has_target": _has_target,
         "change": numbers.change,
         "percent": numbers.percent,
         "signed_percent": numbers.signed_percent,
@@ -151,7 +153,10 @@ def _vocabulary() -> dict[str, Callable[..., Any] | Mapping[str, Any]]:
         "percent_unit": numbers.is_percent,
         "bar_width": _bar_width,
         "numbered": numbered,
+        "slug": slug,
         "spoken": words.spoken,
+        "kpi_word": kpi_word,
+        "urgency_rank": urgency_rank,
         "status_word": words.status_word,
         "goal_word": words.goal_word,
         "flag_words": words.flag_words,
@@ -171,6 +176,10 @@ def _vocabulary() -> dict[str, Callable[..., Any] | Mapping[str, Any]]:
         "missing": words.MISSING,
         "aggregations": words.AGGREGATION,
     }
+
+
+def _has_target(kpi: Kpi) -> bool:
+    return kpi.target is not None or kpi.optimum is not None
 
 
 def _bar_width(fraction: float) -> float:

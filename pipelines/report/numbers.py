@@ -11,7 +11,7 @@ import re
 import sys
 from datetime import date, datetime
 
-from .model import Unit
+from .model import Kpi, Unit
 
 NOTHING = "–"
 MINUS = "−"
@@ -24,6 +24,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _PATTERN = re.compile(
     r"^(?P<whole>0(?P<group>,0)?)(?:\.(?P<optional>\[)?(?P<places>0+)\]?)?(?P<short> ?a)?(?P<percent> ?%)?$"
 )
+_ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_SAME_DAYS = re.compile(r"\b(\d{4}-\d{2}-\d{2}) to \1\b")
 _SHORT = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
@@ -40,6 +42,14 @@ def show(value: float | None, unit: Unit, *, compact: bool = False) -> str:
         symbol = _SYMBOLS.get(code)
         return f"{sign}{symbol}{text}" if symbol else f"{sign}{text} {code}".strip()
     return f"{sign}{text}{_suffix(unit)}"
+
+
+def target(kpi: Kpi, *, compact: bool = False) -> str:
+    """What a metric is to reach: its target, or both ends of its optimum."""
+    if kpi.target is None and kpi.optimum is not None:
+        low, high = (show(one, kpi.unit, compact=compact) for one in kpi.optimum)
+        return f"{low} to {high}"
+    return show(kpi.target, kpi.unit, compact=compact)
 
 
 def change(value: float | None, unit: Unit) -> str:
@@ -89,14 +99,16 @@ def duration(seconds: float) -> str:
     return (MINUS if seconds < 0 else "") + (" ".join(parts[:2]) or "0 s")
 
 
-def period(start: date | None, grain: str, end: date | None = None) -> str:
-    """A period by its first day: ``Oct 2026``, ``Q3 2026``, ``week of 3 Nov 2026``."""
+def period(start: date | None, grain: str, end: date | None = None, *, near: bool = False) -> str:
+    """A period by its first day: ``Oct 2026``, ``Q3 2026``, ``week of 3 Nov 2026``; without the year of days
+    where it is ``near``.
+    """
     if start is None:
         return NOTHING
     if grain.startswith("trailing_"):
         return f"{grain.removeprefix('trailing_').removesuffix('d')} days to {day(end or start)}"
     if grain == "week":
-        return f"week of {day(start)}"
+        return f"week of {start.day} {_MONTHS[start.month - 1]}" if near else f"week of {day(start)}"
     if grain in ("month", "quarter") and start.day != 1:  # a 4-4-5 calendar
         return f"{day(start)} to {day(end)}"
     if grain == "month":
@@ -109,6 +121,19 @@ def period(start: date | None, grain: str, end: date | None = None) -> str:
 def day(of: date | None) -> str:
     """``3 Nov 2026``."""
     return NOTHING if of is None else f"{of.day} {_MONTHS[of.month - 1]} {of.year}"
+
+
+def spoken_dates(text: str) -> str:
+    """A text with its ISO days as people read them: ``2026-04-03 to 2026-04-03`` → ``3 Apr 2026``."""
+    text = _SAME_DAYS.sub(r"\1", text)
+    return _ISO_DAY.sub(lambda found: _spoken_day(found[0]), text)
+
+
+def _spoken_day(written: str) -> str:
+    try:
+        return day(date.fromisoformat(written))
+    except ValueError:
+        return written
 
 
 def instant(at: datetime | None) -> str:

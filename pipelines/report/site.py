@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,15 +11,17 @@ from markupsafe import Markup
 
 from . import links
 from .charts import Drawings, sparkline
-from .model import Anomaly, Check, Health, KeyResult, Kpi, Objective, Point, Snapshot, Team, TreeRow, Unit
-from .numbers import ago, instant
+from .model import Anomaly, Check, Health, KeyResult, Kpi, Objective, Point, Snapshot, Team, Unit
+from .numbers import ago, day, instant
 from .words import GOAL_STATUS, HEALTH, KPI_STATUS, SEVERITY, Word, status_word
 
 SPARK_POINTS = 26
 """Periods on a sparkline."""
 
 TRUSTED = Word("Checked", "good", "check")
-LATE = Word("Late", "near", "clock")
+FRESH = Word("Fresh", "good", "check")
+LATE = Word("Late", "near", "hourglass")
+UNDATED = Word("Not loaded", "none", "dash")
 FLAGGED = Word("Flagged", "near", "triangle")
 HELD = KPI_STATUS["blocked"]
 
@@ -169,6 +171,23 @@ class Site:
             return Trust(LATE, "; ".join(self.source_line(one).told for one in late[:3]))
         return Trust(TRUSTED, "every check passed and the data is fresh")
 
+    def freshness(self, kpi: Kpi) -> Trust:
+        """Fresh or late, with the day that every table behind it reaches."""
+        sources = self.sources_of(kpi.metric_id)
+        reaches = [at for one in sources if (at := one.data_through_at or one.last_success_at)]
+        if not reaches:
+            return Trust(UNDATED, "no table behind it was loaded")
+        return Trust(LATE if any(one.is_late for one in sources) else FRESH, f"to {day(min(reaches).date())}")
+
+    def quality(self, kpi: Kpi) -> Trust:
+        """Held back, flagged or checked, with how many checks passed."""
+        checks = self._checks.get(kpi.metric_id, ())
+        failed = sum(not check.passed for check in checks)
+        told = f"{failed} of {len(checks)} failed" if failed else f"{len(checks)} passed"
+        if kpi.is_blocked:
+            return Trust(HELD, told if failed else "a check failed")
+        return Trust(FLAGGED if failed else TRUSTED, told)
+
     def source_line(self, one: Health) -> SourceLine:
         """One asset's health in words."""
         word = HEALTH.get(one.health, SEVERITY["note"])
@@ -202,17 +221,27 @@ class Site:
 
 def urgency(kpi: Kpi) -> tuple[int, int, int, str]:
     """Sorts what needs somebody first: held back or red, amber, then the rest; within it by level."""
-    tone = {"bad": 0, "near": 1, "good": 2}.get(status_word(kpi.status, kpi.is_blocked).tone, 3)
     level = {"north_star": 0, "supporting": 1}.get(kpi.level, 2)
-    return tone, level, 0 if kpi.target is not None else 1, kpi.name
+    return urgency_rank(kpi), level, 0 if kpi.target is not None else 1, kpi.name
+
+
+def kpi_word(kpi: Kpi) -> Word:
+    """How the status of a KPI is told."""
+    return status_word(kpi.status, kpi.is_blocked, kpi.state)
+
+
+def urgency_rank(kpi: Kpi) -> int:
+    """0 for what is off target or held back, then near, still open, on target, without a verdict."""
+    return {"bad": 0, "near": 1, "open": 2, "good": 3}.get(kpi_word(kpi).tone, 4)
 
 
 def kpi_parts(kpis: Iterable[Kpi]) -> list[Part]:
     """How many KPIs are on target, near, off, or unknown; kinds that do not occur are left out."""
-    counts = {"good": 0, "near": 0, "bad": 0, "none": 0}
+    counts = {"good": 0, "near": 0, "bad": 0, "open": 0, "none": 0}
     for kpi in kpis:
-        counts[status_word(kpi.status, kpi.is_blocked).tone] += 1
+        counts[kpi_word(kpi).tone] += 1
     words = {
+        "open": Word("Not final yet", "open", "clock"),
         "good": KPI_STATUS["green"],
         "near": KPI_STATUS["amber"],
         "bad": KPI_STATUS["red"],
@@ -246,39 +275,3 @@ def health_parts(health: Sequence[Health]) -> list[Part]:
     """The same for sources."""
     found = [one.health for one in health]
     return [Part(HEALTH[name], found.count(name)) for name in ("green", "amber", "red") if name in found]
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A node of the driver tree with its branches."""
-
-    row: TreeRow
-    parent_unit: Unit
-    children: tuple[Branch, ...]
-
-
-def branches(rows: Sequence[TreeRow], units: Mapping[str, Unit]) -> tuple[Branch, ...]:
-    """The tree from rows sorted as they are drawn; roots without branches are left out."""
-    by_root: dict[str, list[TreeRow]] = defaultdict(list)
-    for row in rows:
-        by_root[row.root_id].append(row)
-    made = []
-    for tree in by_root.values():
-        ordered = sorted(tree, key=lambda row: row.sort_path)
-        branch, _ = _branch(ordered, 0, units)
-        if branch.children:
-            made.append(branch)
-    return tuple(sorted(made, key=lambda b: (-_size(b), b.row.metric_id)))
-
-
-def _branch(rows: Sequence[TreeRow], at: int, units: Mapping[str, Unit]) -> tuple[Branch, int]:
-    row, children, following = rows[at], [], at + 1
-    while following < len(rows) and rows[following].depth > row.depth:
-        child, following = _branch(rows, following, units)
-        children.append(child)
-    parent_unit = units.get(row.parent_id or "", Unit())
-    return Branch(row, parent_unit, tuple(children)), following
-
-
-def _size(branch: Branch) -> int:
-    return 1 + sum(_size(child) for child in branch.children)

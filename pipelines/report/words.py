@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """``tone``: good, near, bad or none. ``icon`` is a shape of its own."""
+    """``tone``: good, near, bad, open (no verdict yet) or none. ``icon`` is a shape of its own."""
 
     text: str
     tone: str
@@ -28,6 +28,13 @@ KPI_STATUS = {
     "stale": Word("Stale", "none", "clock"),
     "blocked": Word("Held back", "bad", "shield"),
 }
+
+SO_FAR = {
+    "green": Word("So far on target", "open", "clock"),
+    "amber": Word("So far near target", "open", "clock"),
+    "red": Word("So far off target", "open", "clock"),
+}
+"""Statuses of a period that is still open."""
 
 GOAL_STATUS = {
     "on_track": Word("On track", "good", "check"),
@@ -155,9 +162,13 @@ MISSING = {
 }
 
 
-def status_word(status: str, blocked: bool = False) -> Word:
-    """How a KPI's status is told."""
-    return KPI_STATUS["blocked"] if blocked else KPI_STATUS.get(status, _UNKNOWN)
+def status_word(status: str, blocked: bool = False, state: str = "final") -> Word:
+    """How a KPI's status is told. Of a period that is still open it is no verdict yet, so it raises no alarm."""
+    if blocked:
+        return KPI_STATUS["blocked"]
+    if state == "provisional" and status in SO_FAR:
+        return SO_FAR[status]
+    return KPI_STATUS.get(status, _UNKNOWN)
 
 
 def goal_word(status: str) -> Word:

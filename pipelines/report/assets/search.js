@@ -52,7 +52,7 @@
 
   field.addEventListener("input", show);
   document.addEventListener("keydown", function (event) {
-    if (event.key === "/" && document.activeElement !== field) { event.preventDefault(); field.focus(); }
+    if (event.key === "k" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); field.focus(); }
   });
   show();
 })();

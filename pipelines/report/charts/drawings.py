@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 
@@ -81,9 +82,7 @@ def kept_drawings(drawings: Drawings) -> bytes:
 
 def _style() -> str:
     """What drawings look like: the renderer's version, and how it is asked."""
-    import vl_convert
-
-    digest = hashlib.sha256(str(vl_convert.__version__).encode())
+    digest = hashlib.sha256(version("vl-convert-python").encode())
     for name in ("specs.py", "renderer.py"):
         digest.update((_HERE / name).read_bytes())
     return digest.hexdigest()

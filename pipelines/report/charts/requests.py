@@ -15,6 +15,8 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = 86_400_000
 _LONG = 180
 _SECONDS = ((172_800, 86_400, " d"), (7_200, 3_600, " h"), (120, 60, " min"), (0, 1, " s"))
+_SHORT = ((1e10, 1e9, "B"), (1e7, 1e6, "M"), (1e4, 1e3, "k"))
+"""From this value on an axis counts in this many, with this word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,10 @@ def sparkline(points: Sequence[Point]) -> Chart | None:
     known = [(i, point) for i, point in enumerate(points) if point.value is not None]
     if len(known) < 2:
         return None
-    last, target = known[-1][0], known[-1][1].target
+    target = known[-1][1].target
     rows = [{"i": i, "v": point.value} for i, point in known]
     rows[-1] |= {"last": True, **({} if target is None else {"t": target})}
-    return _chart("spark", rows, last=last)
+    return _chart("spark", rows)
 
 
 def metric_chart(
@@ -64,8 +66,9 @@ def metric_chart(
     grain: str,
     marks: Sequence[Mark] = (),
     annotations: Sequence[Annotation] = (),
+    optimum: tuple[float, float] | None = None,
 ) -> Chart | None:
-    """One metric over time: expected range, target, values (hollow while provisional), flags and events.
+    """One metric over time: expected range, target or optimum, values (hollow while provisional), flags and events.
 
     None with fewer than two values.
     """
@@ -93,6 +96,7 @@ def metric_chart(
     rows += [
         {"kind": "f", "d": _day(mark.start), "v": scale.of(mark.value), "e": mark.effect} for mark in marks
     ]
+    rows += [{"kind": "o", "d": _day(last), "t": scale.of(edge)} for edge in optimum or ()]
     dates = "%Y" if grain == "year" else "%b %Y" if (last - first).days > _LONG else "%-d %b"
     return _chart("metric", rows, scale, dates)
 
@@ -126,14 +130,12 @@ def progress_chart(kr: KeyResult, start: date, end: date) -> Chart | None:
 
 
 def _chart(
-    kind: str, rows: Sequence[Mapping[str, Any]], scale: _Scale | None = None, dates: str = "", **more: Any
+    kind: str, rows: Sequence[Mapping[str, Any]], scale: _Scale | None = None, dates: str = ""
 ) -> Chart:
-    axes = (
-        {}
-        if scale is None
-        else {"before": scale.before, "form": scale.form, "after": scale.after, "dates": dates}
-    )
-    return Chart(kind, json.dumps({**axes, **more, "rows": rows}, separators=(",", ":"), allow_nan=False))
+    told: dict[str, Any] = {"rows": rows}
+    if scale is not None:
+        told |= {"before": scale.before, "form": scale.form, "after": scale.after, "dates": dates}
+    return Chart(kind, json.dumps(told, separators=(",", ":"), allow_nan=False))
 
 
 def _scale(unit: Unit, largest: float) -> _Scale:
@@ -143,9 +145,9 @@ def _scale(unit: Unit, largest: float) -> _Scale:
     if unit.family == "duration_seconds":
         size, after = next((size, after) for least, size, after in _SECONDS if largest >= least)
         return _Scale(size=size, after=after)
-    for least, size, after in ((1e10, 1e9, "B"), (1e7, 1e6, "M"), (1e4, 1e3, "k")):
+    for least, many, after in _SHORT:
         if largest >= least:
-            return _Scale(size, symbol(unit), after=after)
+            return _Scale(many, symbol(unit), after=after)
     return _Scale(before=symbol(unit))
 
 

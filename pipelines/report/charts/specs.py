@@ -80,10 +80,10 @@ def metric_spec(frame: Frame) -> dict[str, Any]:
     """One metric over time.
 
     Rows are of a kind: ``v`` a period (d, v, t, lo, hi, open, alone), ``e`` an event (d, to, n), ``f`` a flag
-    (d, v, e: its effect).
+    (d, v, e: its effect), ``o`` an edge of the optimum (t).
     """
     x, y = {"scale": "x", "field": "d"}, {"scale": "y", "field": "v"}
-    _, height = frame.plot
+    width, height = frame.plot
     flagged = {
         "shape": _by_effect("triangle-up", "triangle-down", "diamond"),
         "fill": _by_effect(GOOD, BAD, SOFT),
@@ -94,6 +94,7 @@ def metric_spec(frame: Frame) -> dict[str, Any]:
             _filtered("series", "datum.kind == 'v'"),
             _filtered("band", "isValid(datum.lo) && isValid(datum.hi)", "series"),
             _filtered("goal", "isValid(datum.t)", "series"),
+            _filtered("optimum", "datum.kind == 'o'"),
             _filtered("alone", "datum.alone", "series"),
             _filtered("open", "datum.open && isValid(datum.v)", "series"),
             _filtered("events", "datum.kind == 'e'"),
@@ -141,6 +142,16 @@ def metric_spec(frame: Frame) -> dict[str, Any]:
                 strokeWidth=1.5,
                 interpolate="step-after",
                 x=x,
+                y={"scale": "y", "field": "t"},
+            ),
+            _mark(
+                "rule",
+                "optimum",
+                stroke=TARGET,
+                strokeDash=[5, 4],
+                strokeWidth=1.5,
+                x=0,
+                x2=width,
                 y={"scale": "y", "field": "t"},
             ),
             _mark(

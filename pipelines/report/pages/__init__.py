@@ -10,7 +10,7 @@ from .goals import goal_pages, objective_page
 from .metric import metric_page_of
 from .overview import home, on_call, team_pages
 from .page import TABLE_ROWS, Page, split
-from .views import anomaly_pages, dictionary_pages, health, indicators, scorecard, search_index, tree
+from .views import anomaly_pages, dictionary_pages, health, indicators, scorecard, search_index, tree_pages
 
 __all__ = ["Page", "all_pages", "search_index"]
 
@@ -26,7 +26,7 @@ def all_pages(site: Site) -> Iterator[Page]:
     yield from goal_pages(site)
     for objective in site.snapshot.objectives:
         yield objective_page(site, objective)
-    yield tree(site)
+    yield from tree_pages(site)
     yield scorecard(site)
     yield indicators(site)
     yield from anomaly_pages(site)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from pipelines.report import links
 from pipelines.report.charts import Mark, metric_chart, sparkline
 from pipelines.report.model import Annotation, Anomaly, Kpi, Point, Segment, TreeRow
-from pipelines.report.numbers import period, show
+from pipelines.report.numbers import period, show, target
 from pipelines.report.site import Site
 from pipelines.report.words import OPERATOR
 
@@ -31,7 +32,9 @@ def chart_of(site: Site, kpi: Kpi) -> Markup:
         and one.grain == kpi.grain
         and (value := values.get(one.period_start, one.observed)) is not None
     ]
-    return site.drawings.place(metric_chart(points, kpi.unit, kpi.grain, marks, _events_of(site, kpi)))
+    return site.drawings.place(
+        metric_chart(points, kpi.unit, kpi.grain, marks, _events_of(site, kpi), kpi.optimum)
+    )
 
 
 def flag_chart(site: Site, anomaly: Anomaly) -> Markup:
@@ -73,22 +76,16 @@ def metric_page_of(site: Site, kpi: Kpi) -> Page:
     points = site.points(metric_id)
     checks = site.checks_of(metric_id)
     parents, children = _relations(site, metric_id)
-    has_band = any(point.lower is not None and point.upper is not None for point in points)
     context = {
         "kpi": kpi,
         "chart": chart_of(site, kpi),
         "definition": next((one for one in definitions if one.is_current), None),
         "definitions": definitions,
-        "caption": _caption(kpi, points),
+        "caption": caption(kpi, points),
         "has_open": any(point.state != "final" and point.value is not None for point in points),
-        "has_target": any(point.target is not None for point in points),
-        "has_band": has_band,
-        "values": {
-            "template": "values.html",
-            "kpi": kpi,
-            "has_band": has_band,
-            "points": points[::-1][:VALUE_ROWS],
-        },
+        "has_target": kpi.optimum is not None or any(point.target is not None for point in points),
+        "has_band": _has_band(points),
+        "values": value_table(kpi, points, VALUE_ROWS),
         "flags": _flags_of(site, kpi)[:FLAG_ROWS],
         "annotations": _events_of(site, kpi),
         "segments": _segment_groups(site, snapshot.segments.get(metric_id, ())),
@@ -105,7 +102,22 @@ def metric_page_of(site: Site, kpi: Kpi) -> Page:
     return Page(links.metric_page(metric_id), "metric.html", kpi.name, "", context)
 
 
-def _caption(kpi: Kpi, points: Sequence[Point]) -> str:
+def value_table(kpi: Kpi, points: Sequence[Point], rows: int, where: str = "") -> dict[str, Any]:
+    """The numbers of a chart as a table, latest first; ``where`` tells tables of one metric on a page apart."""
+    return {
+        "template": "values.html",
+        "kpi": kpi,
+        "named": f"Values of {kpi.name}" + (f", {where}" if where else ""),
+        "has_band": _has_band(points),
+        "points": points[::-1][:rows],
+    }
+
+
+def _has_band(points: Sequence[Point]) -> bool:
+    return any(point.lower is not None and point.upper is not None for point in points)
+
+
+def caption(kpi: Kpi, points: Sequence[Point]) -> str:
     """What the chart says, for those who do not see it."""
     known = [point for point in points if point.value is not None]
     if len(known) < 2:
@@ -119,7 +131,8 @@ def _caption(kpi: Kpi, points: Sequence[Point]) -> str:
         f"({period(low.start, kpi.grain, low.end)}), highest {show(high.value, kpi.unit)} "
         f"({period(high.start, kpi.grain, high.end)})."
     )
-    return told + (f" Target {show(last.target, kpi.unit)}." if last.target is not None else "")
+    goal = last.target if last.target is not None else kpi.optimum
+    return told + (f" Target {target(replace(kpi, target=last.target))}." if goal is not None else "")
 
 
 def _segment_groups(site: Site, segments: Sequence[Segment]) -> list[dict[str, Any]]:

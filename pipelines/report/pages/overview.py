@@ -11,12 +11,11 @@ from markupsafe import Markup
 from pipelines.report import links
 from pipelines.report.charts import metric_chart
 from pipelines.report.model import Kpi
-from pipelines.report.site import Site, goal_parts, health_parts, kpi_parts, severity_parts, urgency
-from pipelines.report.words import status_word
+from pipelines.report.site import Site, goal_parts, health_parts, kpi_parts, kpi_word, severity_parts, urgency
 
 from .page import FLAG_ROWS, GOAL_CARDS, LISTED, TABLE_ROWS, Page, Tile, split
 
-HOME_KPIS, HOME_GOALS, HOME_FLAGS = 16, 4, 4
+HOME_KPIS, HOME_GOALS, HOME_FLAGS, ALERT_ROWS = 16, 4, 4, 15
 
 
 def home(site: Site) -> Page:
@@ -102,7 +101,8 @@ def on_call(site: Site) -> Page:
     """What needs somebody now."""
     adverse = [one for one in site.anomalies if one.effect == "unfavourable" and one.state == "open"]
     ill = [one for one in site.snapshot.health if one.health != "green"]
-    off = [kpi for kpi in site.kpis if status_word(kpi.status, kpi.is_blocked).tone == "bad"]
+    off = [kpi for kpi in site.kpis if kpi_word(kpi).tone == "bad"]
+    urgent = [one for one in site.snapshot.alerts if one.severity in ("critical", "warning")]
     context = {
         "tiles": _tiles(site),
         "anomalies": adverse[:LISTED],
@@ -110,7 +110,9 @@ def on_call(site: Site) -> Page:
         "sources": [
             site.source_line(one) for one in sorted(ill, key=lambda o: (o.health != "red", o.asset))[:LISTED]
         ],
-        "alerts": site.snapshot.alerts[:LISTED],
+        "alerts": urgent[:ALERT_ROWS],
+        "more_alerts": max(0, len(urgent) - ALERT_ROWS),
+        "notices": len(site.snapshot.alerts) - len(urgent),
         "kpis": off[:TABLE_ROWS],
     }
     return Page("on-call.html", "on-call.html", "On call", "on-call.html", context)

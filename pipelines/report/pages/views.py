@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from pipelines.report import links
-from pipelines.report.model import Anomaly, Influence, TreeRow
-from pipelines.report.numbers import change
-from pipelines.report.site import Site, branches, kpi_parts
+from pipelines.report.branches import branches, branching, on_pages
+from pipelines.report.model import Anomaly, Health, Influence, TreeRow
+from pipelines.report.numbers import change, spoken_dates
+from pipelines.report.site import Site, SourceLine, health_parts, kpi_parts
 from pipelines.report.words import PERSPECTIVE, PERSPECTIVE_QUESTION, spoken
 
-from .metric import chart_of, flag_chart
-from .page import FLAG_CHARTS, LISTED, Page, chunks, split
+from .metric import caption, chart_of, flag_chart, value_table
+from .page import FLAG_CHARTS, LISTED, TABLE_ROWS, Page, chunks, split
 
-ENTRY_ROWS = 150
+ENTRY_ROWS, FLAG_VALUES, TREE_LINES = 150, 12, 75
 
 
-def tree(site: Site) -> Page:
-    """The driver tree that unfolds."""
+def tree_pages(site: Site) -> Iterator[Page]:
+    """The driver trees that unfold, the largest first."""
     roots = branches(site.snapshot.tree, {kpi.metric_id: kpi.unit for kpi in site.kpis})
     influences = site.snapshot.influences
 
     def told(row: TreeRow) -> str:
         return correlation_words(influences.get((row.metric_id, row.parent_id or "")))
 
-    context = {"roots": roots, "correlation_words": told}
-    return Page("tree.html", "tree.html", "What drives what", "tree.html", context)
+    pages = on_pages(roots, TREE_LINES)
+    places = {
+        metric: links.numbered("tree.html", number)
+        for number, part in enumerate(pages, start=1)
+        for root in part
+        for metric in branching(root)
+    }
+
+    def above(metric_id: str) -> str:
+        """Where the drivers of a metric are drawn: on a page of the tree, or on its own where the tree is cut."""
+        if metric_id in places:
+            return f"{places[metric_id]}#t-{links.slug(metric_id)}"
+        return f"{links.metric_page(metric_id)}#place"
+
+    for number, part in enumerate(pages, start=1):
+        context = {
+            "roots": part,
+            "correlation_words": told,
+            "above": above,
+            "number": number,
+            "count": len(pages),
+        }
+        name = links.numbered("tree.html", number)
+        yield Page(name, "tree.html", "What drives what", "tree.html", context)
 
 
 def correlation_words(influence: Influence | None) -> str:
@@ -88,20 +112,41 @@ def indicators(site: Site) -> Page:
 def anomaly_pages(site: Site) -> Iterator[Page]:
     """Open flags, each with its chart."""
     flags = []
-    for one in site.anomalies:
+    for number, one in enumerate(site.anomalies, start=1):
         kpi = site.kpi(one.metric_id)
         headline = kpi is not None and one.series == (kpi.metric_id, kpi.grain, "", "")
         chart = chart_of(site, kpi) if kpi and headline else flag_chart(site, one)
-        causes = [_cause(cause, one) for cause in one.root_cause[:6]]
-        flags.append({"anomaly": one, "chart": chart, "causes": causes})
+        points = site.points(one.metric_id) if headline else site.snapshot.flag_points.get(one.series, ())
+        flags.append(
+            {
+                "anomaly": one,
+                "anchor": f"flag-{number}",
+                "chart": chart,
+                "caption": caption(replace(kpi, name=_series_name(one), grain=one.grain), points)
+                if kpi
+                else "",
+                "table": kpi
+                and value_table(replace(kpi, grain=one.grain), points, FLAG_VALUES, f"flag {number}"),
+                "causes": [_cause(site, cause, one) for cause in one.root_cause[:6]],
+            }
+        )
     yield from split(
         flags, FLAG_CHARTS, "anomalies.html", "Worth a look", "anomalies.html", "anomalies.html", "flags"
     )
 
 
-def _cause(cause: Mapping[str, object], anomaly: Anomaly) -> dict[str, str]:
+def _series_name(anomaly: Anomaly) -> str:
+    """The flagged series in words: the metric, and the segment where it is one."""
+    if not anomaly.segment_dimension:
+        return anomaly.metric_name
+    return f"{anomaly.metric_name}, {spoken(anomaly.segment_dimension)} {anomaly.segment_value}"
+
+
+def _cause(site: Site, cause: Mapping[str, object], anomaly: Anomaly) -> dict[str, str]:
     """One carrier of a change (a segment, a driver) or a known event, with its part and the finding in words."""
     name = str(cause.get("label") or cause.get("name") or cause.get("segment") or "(unnamed)")
+    if name == cause.get("metric"):
+        name = site.name_of(name)
     dimension = str(cause.get("dimension") or "")
     if dimension and not name.startswith(f"{dimension}:"):
         name = f"{spoken(dimension)}: {name}"
@@ -109,7 +154,7 @@ def _cause(cause: Mapping[str, object], anomaly: Anomaly) -> dict[str, str]:
     return {
         "name": name,
         "told": change(float(part), anomaly.unit) if isinstance(part, int | float) else "",
-        "text": str(cause.get("text") or ""),
+        "text": spoken_dates(str(cause.get("text") or "")),
     }
 
 
@@ -167,10 +212,10 @@ def health(site: Site) -> Page:
     dimensions: dict[str, list[bool]] = defaultdict(list)
     for check in snapshot.checks:
         dimensions[check.dimension].append(check.passed)
-    rank = {"red": 0, "amber": 1}
     context = {
         "blocked": snapshot.blocked,
-        "health": sorted(snapshot.health, key=lambda o: (rank.get(o.health, 2), o.system, o.asset))[:200],
+        "ill": _worst_first(one for one in snapshot.health if one.health != "green")[:LISTED],
+        "systems": [_system(site, line) for line in site.systems()],
         "failed": failed[:LISTED],
         "more_failed": max(0, len(failed) - LISTED),
         "total": len(snapshot.checks),
@@ -181,3 +226,20 @@ def health(site: Site) -> Page:
         "restatements": snapshot.restatements[:LISTED],
     }
     return Page("health.html", "health.html", "Data health", "health.html", context)
+
+
+def _system(site: Site, line: SourceLine) -> dict[str, Any]:
+    """One source system with its tables, those that need a look first."""
+    tables = _worst_first(one for one in site.snapshot.health if one.system == line.system)
+    return {
+        "line": line,
+        "name": line.system or "everything",
+        "parts": health_parts(tables),
+        "tables": tables[:TABLE_ROWS],
+        "more": max(0, len(tables) - TABLE_ROWS),
+    }
+
+
+def _worst_first(tables: Iterable[Health]) -> list[Health]:
+    rank = {"red": 0, "amber": 1}
+    return sorted(tables, key=lambda one: (rank.get(one.health, 2), one.asset))

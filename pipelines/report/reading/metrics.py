@@ -44,11 +44,19 @@ def read_kpis(connection: Connection) -> tuple[Kpi, ...]:
         row["metric_id"]: row["purpose"]
         for row in fetch(connection, "metric_dictionary", "metric_id, purpose", "metric_id", "is_current")
     }
+    optima = {
+        row["metric_id"]: (float(row["band_low"]), float(row["band_high"]))
+        for row in fetch(
+            connection, "metric", "metric_id, band_low, band_high", "metric_id", "band_low IS NOT NULL"
+        )
+    }
     rows = fetch(connection, "kpi_latest", _KPI, "metric_id")
-    return tuple(_kpi(row, purposes.get(row["metric_id"], "improvement")) for row in rows)
+    return tuple(
+        _kpi(row, purposes.get(row["metric_id"], "improvement"), optima.get(row["metric_id"])) for row in rows
+    )
 
 
-def _kpi(row: Row, purpose: str) -> Kpi:
+def _kpi(row: Row, purpose: str, optimum: tuple[float, float] | None) -> Kpi:
     return Kpi(
         metric_id=row["metric_id"],
         name=row["metric_name"],
@@ -86,6 +94,7 @@ def _kpi(row: Row, purpose: str) -> Kpi:
         review_cadence=row["review_cadence"],
         aggregation=row["aggregation"],
         computed_at=row["computed_at"],
+        optimum=optimum if row["target_value"] is None else None,
     )
 
 

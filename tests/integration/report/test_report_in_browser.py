@@ -102,7 +102,7 @@ def test_the_wall_shows_north_star_and_kpis_without_scrolling(browser: Any, site
 def test_search_finds_and_the_list_comes_back(browser: Any, site: Path) -> None:
     page = browser.new_page()
     page.goto((site / "dictionary.html").as_uri())
-    page.keyboard.press("/")
+    page.keyboard.press("Control+k")
     page.keyboard.type("zendesk satis")
     assert page.locator("#found").inner_text() == "1 metric"
     assert page.locator("#results a").all_inner_texts() == ["Customer satisfaction"]
