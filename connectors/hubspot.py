@@ -1,8 +1,9 @@
-"""HubSpot: deals, contacts, companies, meetings, calls, owners and pipelines, the history of deals, associations.
+"""HubSpot: deals, contacts, companies, meetings, calls, tickets, owners and pipelines, histories, associations.
 
 The API is dated; the version belongs to the source (`api_version`) and to every manifest. All property values
 arrive as texts: the contracts read "3000" and "5000.00" as amounts on purpose. Custom properties differ between
-portals: `columns:` and `without:` fit a contract to them.
+portals: `columns:` and `without:` fit a contract to them. Tickets need a scope of their own and the history of
+companies a property to look at, so those streams are loaded where a source names them.
 
 Source: connector rules, 'HubSpot'.
 """
@@ -44,6 +45,7 @@ def _objects(
     *columns: Column,
     description: str,
     created: str = "createdate",
+    on_request: bool = False,
 ) -> Stream:
     """One object type: listed whole at first, searched by change time afterwards."""
     stamps = (
@@ -72,11 +74,12 @@ def _objects(
         overlap=timedelta(hours=1),
         deletes=Deletes(DeleteKind.ARCHIVED, read=list_archived, keys=list_ids, every=DAILY),
         options={"type": type_id, "object": name, "cursor": cursor, "associations": ""},
+        on_request=on_request,
         description=description,
     )
 
 
-def _links(name: str, type_id: str, targets: str, description: str) -> Stream:
+def _links(name: str, type_id: str, targets: str, description: str, *, on_request: bool = False) -> Stream:
     """Which objects an object belongs to, one row for each association."""
     return Stream(
         name=name,
@@ -93,6 +96,70 @@ def _links(name: str, type_id: str, targets: str, description: str) -> Stream:
         deletes=Deletes(DeleteKind.SNAPSHOT),
         every=DAILY,
         options={"type": type_id, "associations": targets},
+        on_request=on_request,
+        description=description,
+    )
+
+
+def _stages(name: str, objects: str, *metrics: Column, description: str, on_request: bool = False) -> Stream:
+    """The stages of the pipelines of one object type."""
+    return Stream(
+        name=name,
+        contract=Contract(
+            columns=(
+                Column("pipeline_id", STRING, nullable=False),
+                Column("stage_id", STRING, "id", nullable=False),
+                Column("pipeline", STRING),
+                Column("label", STRING, nullable=False),
+                Column("position", INTEGER, "displayOrder"),
+                Column("is_closed", BOOLEAN, "metadata.isClosed"),
+                *metrics,
+            ),
+            key=("pipeline_id", "stage_id"),
+            ignored=("createdAt", "updatedAt", "archived", "archivedAt", "writePermissions"),
+        ),
+        reader=read_stages,
+        deletes=Deletes(DeleteKind.SNAPSHOT),
+        options={"pipelines_of": objects},
+        on_request=on_request,
+        description=description,
+    )
+
+
+def _history(
+    name: str,
+    parent: str,
+    parent_field: str,
+    type_id: str,
+    properties: str,
+    description: str,
+    *,
+    on_request: bool = False,
+) -> Stream:
+    """What properties of one object type have been, one row for each value."""
+    return Stream(
+        name=name,
+        contract=Contract(
+            columns=(
+                Column(parent_field, STRING, nullable=False),
+                Column("property", STRING, nullable=False),
+                Column("changed_at", TIMESTAMP, "timestamp", nullable=False),
+                Column("item", INTEGER, nullable=False, description="position among changes of one instant"),
+                Column("value", STRING),
+                Column("source", STRING, "sourceType", optional=True),
+                Column(
+                    "stamp", STRING, "timestamp", nullable=False, description="changed_at as it was written"
+                ),
+            ),
+            key=(parent_field, "property", "stamp", "item"),
+            ignored=("sourceId", "sourceLabel", "updatedByUserId"),
+        ),
+        reader=read_history,
+        cursor=Cursor("timestamp"),
+        parent=parent,
+        parent_field=parent_field,
+        options={"properties": properties, "type": type_id},
+        on_request=on_request,
         description=description,
     )
 
@@ -116,23 +183,10 @@ STREAMS = (
         deletes=Deletes(DeleteKind.SNAPSHOT),
         description="somebody whom deals are assigned to, without a name",
     ),
-    Stream(
-        name="deal_stages",
-        contract=Contract(
-            columns=(
-                Column("pipeline_id", STRING, nullable=False),
-                Column("stage_id", STRING, "id", nullable=False),
-                Column("pipeline", STRING),
-                Column("label", STRING, nullable=False),
-                Column("position", INTEGER, "displayOrder"),
-                Column("is_closed", BOOLEAN, "metadata.isClosed"),
-                Column("probability", DOUBLE, "metadata.probability", unit="fraction"),
-            ),
-            key=("pipeline_id", "stage_id"),
-            ignored=("createdAt", "updatedAt", "archived", "archivedAt", "writePermissions"),
-        ),
-        reader=read_stages,
-        deletes=Deletes(DeleteKind.SNAPSHOT),
+    _stages(
+        "deal_stages",
+        "deals",
+        Column("probability", DOUBLE, "metadata.probability", unit="fraction"),
         description="a stage of a deal pipeline",
     ),
     _objects(
@@ -180,29 +234,13 @@ STREAMS = (
         _property("competitor", STRING),
         description="a possible or closed sale",
     ),
-    Stream(
-        name="deal_history",
-        contract=Contract(
-            columns=(
-                Column("deal_id", STRING, nullable=False),
-                Column("property", STRING, nullable=False),
-                Column("changed_at", TIMESTAMP, "timestamp", nullable=False),
-                Column("item", INTEGER, nullable=False, description="position among changes of one instant"),
-                Column("value", STRING),
-                Column("source", STRING, "sourceType", optional=True),
-                Column(
-                    "stamp", STRING, "timestamp", nullable=False, description="changed_at as it was written"
-                ),
-            ),
-            key=("deal_id", "property", "stamp", "item"),
-            ignored=("sourceId", "sourceLabel", "updatedByUserId"),
-        ),
-        reader=read_history,
-        cursor=Cursor("timestamp"),
-        parent="deals",
-        parent_field="deal_id",
-        options={"properties": "dealstage,amount,closedate", "type": "0-3"},
-        description="a value that a property of a deal has had",
+    _history(
+        "deal_history",
+        "deals",
+        "deal_id",
+        "0-3",
+        "dealstage,amount,closedate",
+        "a value that a property of a deal has had",
     ),
     Stream(
         name="deal_companies",
@@ -248,6 +286,49 @@ STREAMS = (
         created="hs_createdate",
     ),
     _links("call_links", "0-48", "companies,contacts,deals", "whom a call was with and about"),
+    _history(
+        "company_history",
+        "companies",
+        "company_id",
+        "0-2",
+        "account_event",
+        "a value that a property of a company has had, such as what became of the account",
+        on_request=True,
+    ),
+    _stages(
+        "ticket_stages",
+        "tickets",
+        Column("state", STRING, "metadata.ticketState", optional=True),
+        description="a stage of a ticket pipeline",
+        on_request=True,
+    ),
+    _objects(
+        "tickets",
+        "0-5",
+        "hs_lastmodifieddate",
+        Column("ticket_id", STRING, "id", nullable=False),
+        _property("pipeline_id", STRING, "hs_pipeline"),
+        _property("stage_id", STRING, "hs_pipeline_stage"),
+        _property("priority", STRING, "hs_ticket_priority"),
+        _property("channel", STRING, "source_type"),
+        _property("closed_at", TIMESTAMP, "closed_date"),
+        _property("first_reply_millis", INTEGER, "time_to_first_agent_reply", unit="milliseconds"),
+        _property("team", STRING, "support_team"),
+        _property("agent_replies", INTEGER),
+        _property("is_spam", BOOLEAN),
+        description="a request of a customer; its subject and its text are not asked for",
+        on_request=True,
+    ),
+    _history(
+        "ticket_history",
+        "tickets",
+        "ticket_id",
+        "0-5",
+        "hs_pipeline_stage",
+        "a stage that a ticket has been in",
+        on_request=True,
+    ),
+    _links("ticket_links", "0-5", "companies", "which company a ticket is of", on_request=True),
 )
 
 SYSTEM = System(

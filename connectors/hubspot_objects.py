@@ -84,10 +84,10 @@ def _search(client: HttpClient, reading: Reading, start: datetime) -> Iterator[P
 
 
 def read_history(client: HttpClient, reading: Reading) -> Iterator[Page]:
-    """All values that the chosen properties of each changed deal have had."""
+    """All values that the chosen properties of each changed object have had."""
     names = [name.strip() for name in reading.options["properties"].split(",") if name.strip()]
     parents = reading.parents
-    begin = int(reading.resume["deal"]) if reading.resume else 0
+    begin = int(reading.resume["parent"]) if reading.resume else 0
     for at in range(begin, len(parents), HISTORY_BATCH):
         chunk = parents[at : at + HISTORY_BATCH]
         body = {
@@ -98,25 +98,26 @@ def read_history(client: HttpClient, reading: Reading) -> Iterator[Page]:
         answer = client.post(f"{_path(client, reading)}/batch/read", body)
         records: list[Record] = []
         found = []
-        for deal in records_in(answer.json(), "results", answer):
-            found.append(str(deal["id"]))
-            for name, values in (deal.get("propertiesWithHistory") or {}).items():
-                records += _values(str(deal["id"]), name, values)
+        for item in records_in(answer.json(), "results", answer):
+            owner = {reading.stream.parent_field: str(item["id"])}
+            found.append(str(item["id"]))
+            for name, values in (item.get("propertiesWithHistory") or {}).items():
+                records += _values(owner, name, values)
         reached = at + len(chunk)
         yield Page(
             answer.body,
             records,
-            {"deal": reached} if reached < len(parents) else None,
+            {"parent": reached} if reached < len(parents) else None,
             children=dict.fromkeys(found),
         )
 
 
-def _values(deal: str, name: str, values: Sequence[Record]) -> list[Record]:
+def _values(owner: Record, name: str, values: Sequence[Record]) -> list[Record]:
     """Oldest first, so that the position among changes of one instant stays as it is when more follow."""
     records: list[Record] = []
     for value in reversed(values):
         same = sum(record["timestamp"] == value.get("timestamp") for record in records)
-        records.append({**value, "deal_id": deal, "property": name, "item": same})
+        records.append({**value, **owner, "property": name, "item": same})
     return records
 
 
@@ -155,8 +156,8 @@ def read_links(client: HttpClient, reading: Reading) -> Iterator[Page]:
 
 
 def read_stages(client: HttpClient, reading: Reading) -> Iterator[Page]:
-    """The stages of all deal pipelines."""
-    answer = client.get("/crm/v3/pipelines/deals")
+    """The stages of all pipelines of deals or tickets."""
+    answer = client.get(f"/crm/v3/pipelines/{reading.options['pipelines_of']}")
     stages = [
         {**stage, "pipeline_id": pipeline.get("id"), "pipeline": pipeline.get("label")}
         for pipeline in records_in(answer.json(), "results", answer)

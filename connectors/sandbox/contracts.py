@@ -191,6 +191,9 @@ _PATHS: Mapping[str, tuple[tuple[str, str], ...]] = {
         (r"/objects/0-1(?=/|$)", "/objects/contacts"),
         (r"/objects/0-2(?=/|$)", "/objects/companies"),
         (r"/objects/0-3(?=/|$)", "/objects/deals"),
+        # The file describes deals; lists and batches of tickets have the same shape.
+        (r"/objects/0-5(?=/batch|$)", "/objects/deals"),
+        (r"/objects/0-5(?=/|$)", "/objects/tickets"),
     ),
     "zendesk": ((r"\.json$", ""),),
 }

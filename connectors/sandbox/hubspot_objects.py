@@ -1,19 +1,17 @@
-"""The sandbox company as HubSpot objects: every property value is a text or null, histories newest first.
+"""The sandbox company as HubSpot's deals and contacts: every property value is a text or null, histories newest first.
 
-Deals are the opportunities, companies the accounts, contacts the leads. Amounts are written as people typed them:
-"3000" beside
-"5000.00". Instants are ISO texts with milliseconds; only contacts call the cursor `lastmodifieddate`.
+Deals are the opportunities, contacts the leads. Amounts are written as people typed them: "3000" beside "5000.00".
+Instants are ISO texts with milliseconds; only contacts call the cursor `lastmodifieddate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from connectors.sandbox.company import identity, words
-from connectors.sandbox.company.deals import REPRESENTATIVES
 from connectors.sandbox.company.generate import Company
 from connectors.sandbox.company.log import Log
 from connectors.sandbox.company.timeline import DAY, NONE, Ints
@@ -73,14 +71,10 @@ def _amount(cents: int, number: int) -> str | None:
     return str(cents // 100) if cents % 100 == 0 and number % 3 else f"{cents / 100:.2f}"
 
 
-def kinds(company: Company) -> dict[str, Kind]:
-    """The object types by plural name."""
-    return {kind.name: kind for kind in (_deals(company), _companies(company), _contacts(company))}
-
-
-def _record(
+def record_of(
     identifier: int, properties: Record, created: int, updated: int, gone: bool, cursor: str
 ) -> Record:
+    """An object with the properties and stamps that all have."""
     stamp = iso(updated)
     properties |= {"hs_object_id": str(identifier), "createdate": iso(created), cursor: stamp}
     found: Record = {
@@ -93,7 +87,8 @@ def _record(
     return {**found, "archivedAt": stamp} if gone else found
 
 
-def _deals(company: Company) -> Kind:
+def deals_kind(company: Company) -> Kind:
+    """The opportunities."""
     data, log = company.deals, company.deals.log
 
     def draw(versions: Ints, updated: Ints) -> list[Record]:
@@ -121,7 +116,7 @@ def _deals(company: Company) -> Kind:
                 f"hs_v2_date_entered_{name}": entered.get(code) for code, name in enumerate(STAGE_IDS)
             }
             gone, created = bool(log.gone[version]), int(data.created[number])
-            found.append(_record(DEAL_BASE + number, properties, created, at, gone, "hs_lastmodifieddate"))
+            found.append(record_of(DEAL_BASE + number, properties, created, at, gone, "hs_lastmodifieddate"))
         return found
 
     def history(number: int, now: int) -> dict[str, list[tuple[int, str | None]]]:
@@ -137,7 +132,7 @@ def _deals(company: Company) -> Kind:
             "closedate": "close_day",
             "hubspot_owner_id": "owner",
         }
-        return {name: _values(log, number, now, columns[name], text) for name, text in shown.items()}
+        return {name: values_of(log, number, now, columns[name], text) for name, text in shown.items()}
 
     def companies(number: int) -> list[str]:
         account = int(data.account[number]) if number < data.size else NONE
@@ -195,7 +190,7 @@ def _entered(log: Log, number: int, version: int) -> dict[int, str]:
     return found
 
 
-def _values(
+def values_of(
     log: Log, number: int, now: int, column: str, text: Callable[[int], str | None]
 ) -> list[tuple[int, str | None]]:
     """The values that a property has had by `now`, oldest first."""
@@ -211,53 +206,8 @@ def _values(
     return found
 
 
-def _companies(company: Company) -> Kind:
-    data, log = company.accounts, company.account_log
-    regions, industries = (*words.REGIONS, None), (*words.INDUSTRIES, None)
-
-    def draw(versions: Ints, updated: Ints) -> list[Record]:
-        found = []
-        for version, at in zip(versions.tolist(), updated.tolist(), strict=True):
-            number = int(log.record[version])
-            properties: Record = {
-                "name": identity.account_name(number),
-                "domain": f"company{number}.example.com",
-                "tier": words.TIERS[int(log.state["tier"][version])],
-                "region": regions[int(data.region[number])],
-                "industry": industries[int(data.industry[number])],
-                "is_test": str(bool(data.is_test[number])).lower(),
-                "hubspot_owner_id": str(OWNER_BASE + int(log.state["owner"][version])),
-            }
-            gone, created = bool(log.gone[version]), int(data.created[number])
-            found.append(_record(COMPANY_BASE + number, properties, created, at, gone, "hs_lastmodifieddate"))
-        return found
-
-    def history(number: int, now: int) -> dict[str, list[tuple[int, str | None]]]:
-        owner = _values(log, number, now, "owner", lambda value: str(OWNER_BASE + value))
-        return {
-            "tier": _values(log, number, now, "tier", lambda value: words.TIERS[value]),
-            "hubspot_owner_id": owner,
-        }
-
-    names = ("name", "domain", "tier", "region", "industry", "is_test", "hubspot_owner_id")
-    types = dict.fromkeys((*names, *SYSTEM), "string") | {"is_test": "bool"}
-    defaults = ("createdate", "domain", "hs_lastmodifieddate", "hs_object_id", "name")
-    return Kind(
-        "companies",
-        "0-2",
-        log,
-        data.created,
-        COMPANY_BASE,
-        "hs_lastmodifieddate",
-        types,
-        defaults,
-        draw,
-        history,
-        {},
-    )
-
-
-def _contacts(company: Company) -> Kind:
+def contacts_kind(company: Company) -> Kind:
+    """The leads."""
     data, log = company.leads, company.leads.log
     sources = (*words.LEAD_SOURCES, None)
 
@@ -278,11 +228,11 @@ def _contacts(company: Company) -> Kind:
                 "is_test": str(bool(data.is_test[number])).lower(),
             }
             gone, created = bool(log.gone[version]), int(data.created[number])
-            found.append(_record(CONTACT_BASE + number, properties, created, at, gone, "lastmodifieddate"))
+            found.append(record_of(CONTACT_BASE + number, properties, created, at, gone, "lastmodifieddate"))
         return found
 
     def history(number: int, now: int) -> dict[str, list[tuple[int, str | None]]]:
-        return {"lifecyclestage": _values(log, number, now, "status", lambda value: LIFECYCLE[value])}
+        return {"lifecyclestage": values_of(log, number, now, "status", lambda value: LIFECYCLE[value])}
 
     def companies(number: int) -> list[str]:
         account = int(data.account[number]) if number < data.size else NONE
@@ -323,45 +273,3 @@ def _contacts(company: Company) -> Kind:
         history,
         links,
     )
-
-
-def pipelines() -> Sequence[Record]:
-    """The deal pipelines; stage metadata are texts."""
-    stamp = "2022-03-01T09:00:00Z"
-    stages = [
-        {
-            "id": identifier,
-            "label": words.STAGES[code],
-            "displayOrder": code,
-            "metadata": {
-                "isClosed": str(code >= words.WON).lower(),
-                "probability": f"{words.STAGE_PROBABILITY[code] / 100:g}",
-            },
-            "createdAt": stamp,
-            "updatedAt": stamp,
-            "archived": False,
-        }
-        for code, identifier in enumerate(STAGE_IDS)
-    ]
-    common = {"createdAt": stamp, "updatedAt": stamp, "archived": False}
-    return [{"id": "default", "label": "Sales Pipeline", "displayOrder": 0, "stages": stages, **common}]
-
-
-def owners() -> Sequence[Record]:
-    """The sales people."""
-    found = []
-    for number in range(REPRESENTATIVES):
-        first, _, last = identity.person_name(number + 400).partition(" ")
-        found.append(
-            {
-                "id": str(OWNER_BASE + number),
-                "email": f"rep{number}@sandbox.example",
-                "firstName": first,
-                "lastName": last,
-                "userId": 5_000 + number,
-                "createdAt": "2022-03-01T09:00:00Z",
-                "updatedAt": "2022-03-01T09:00:00Z",
-                "archived": False,
-            }
-        )
-    return found

@@ -17,6 +17,7 @@ from connectors.sandbox.company.timeline import Ints
 from connectors.sandbox.github_records import USER_ID_BASE
 from connectors.sandbox.hubspot_activities import CALL_BASE, MEETING_BASE, call_numbers, meeting_numbers
 from connectors.sandbox.hubspot_objects import COMPANY_BASE, CONTACT_BASE, DEAL_BASE, OWNER_BASE
+from connectors.sandbox.hubspot_tickets import TICKET_BASE as HUBSPOT_TICKETS
 from connectors.sandbox.zendesk_tickets import RATING_BASE, TICKET_BASE
 from pipelines.installation import Installation
 from pipelines.sandboxed import SOURCES, SandboxInstallation
@@ -33,16 +34,23 @@ Names = Mapping[str, str | None]
 
 
 def workspace_of(
-    running: SandboxInstallation, home: Path, systems: Sequence[str], without: Sequence[str] = ()
+    running: SandboxInstallation,
+    home: Path,
+    systems: Sequence[str],
+    without: Sequence[str] = (),
+    more: Sequence[str] = (),
+    staging: Path | None = None,
 ) -> Workspace:
     """An installation of its own that pulls the company from these systems' examples, and from its files.
 
-    without: streams of the files that one of the systems brings itself.
+    without: streams of the files that one of the systems brings itself. more: streams on request of the first system.
+    staging: a folder of models of its own.
     """
     sources = home / "sources"
     sources.mkdir(parents=True)
     for name in systems:
         config = yaml.safe_load((EXAMPLES / name / f"{name}.yml").read_text(encoding="utf-8"))
+        config["streams"] += more if name == systems[0] else ()
         (sources / f"{name}.yml").write_text(yaml.safe_dump({**config, "rate": HURRY}))
     files = yaml.safe_load((SOURCES / "files.yml").read_text(encoding="utf-8"))
     files["settings"]["streams"] = [
@@ -50,6 +58,8 @@ def workspace_of(
     ]
     (sources / "files.yml").write_text(yaml.safe_dump(files))
     environment = {"VITALS_HOME": str(home), "VITALS_SOURCES": str(sources)}
+    if staging is not None:
+        environment["VITALS_STAGING"] = str(staging)
     return Workspace.from_environment(environment).at(running.sandbox.clock)
 
 
@@ -106,6 +116,20 @@ def hubspot_names(company: Company) -> Mapping[str, Names]:
             **activities(identity.TASK, CALL_BASE, call_numbers(company)),
         },
     }
+
+
+def salesforce_cases(company: Company) -> Mapping[str, Names]:
+    """Salesforce's cases as Intercom's conversations."""
+    size = company.conversations.size
+    found = identity.salesforce_ids(identity.CASE, np.arange(size, dtype=np.int64))
+    return {"ticket_id": {str(found[n]): str(n + identity.CONVERSATION_BASE) for n in range(size)}}
+
+
+def hubspot_tickets(company: Company) -> Mapping[str, Names]:
+    """HubSpot's tickets as Intercom's conversations."""
+    size = company.conversations.size
+    tickets = _numbers(size, lambda n: HUBSPOT_TICKETS + n, lambda n: str(n + identity.CONVERSATION_BASE))
+    return {**hubspot_names(company), "ticket_id": tickets}
 
 
 def _people(vendor: Callable[[int], Any]) -> Names:

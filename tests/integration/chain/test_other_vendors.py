@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from connectors.sandbox.company import identity, words
+from connectors.sandbox.company.timeline import NEVER
 from connectors.sandbox.company.truth import truth
 from connectors.sandbox.linear_records import LinearRecords
 from definitions.model import Catalogue
@@ -125,6 +126,89 @@ def test_hubspot_becomes_the_crm(running: SandboxInstallation, tmp_path: Path) -
     running.sandbox.advance(days=3)
     route.pull()
     assert_crm(route)
+
+
+# The CRMs' own help desks.
+
+
+def assert_tickets(route: Route, *, known_accounts: bool) -> None:
+    """known_accounts: the vendor links to accounts that it has; the id of a stranger is lost."""
+    expected = route.truth("support.tickets")
+    if known_accounts:
+        accounts = set(route.found("crm.accounts")["account_id"])
+        expected["account_id"] = expected["account_id"].where(expected["account_id"].isin(accounts), None)
+    for column in ("channel", "priority", "status", "team"):
+        expected[column] = expected[column].astype(object)
+    found = alive(route.found("support.tickets"))
+    route.assert_same("support.tickets", expected, found, without=("updated_at",))
+    assert expected["reopens"].sum() > 0
+    metrics = "support.ticket_metrics"
+    route.assert_same(metrics, route.truth(metrics), route.found(metrics))
+
+
+def test_salesforce_cases_become_tickets(running: SandboxInstallation, tmp_path: Path) -> None:
+    more = ["cases", "case_history", "case_statuses", "opportunity_line_items"]
+    route = Route(running, routes.workspace_of(running, tmp_path, ["salesforce"], more=more))
+    route.names = dict(routes.salesforce_cases(route.company))
+    for _ in range(2):
+        route.pull()
+        assert_tickets(route, known_accounts=False)
+        lines = route.warehouse.query(
+            "SELECT opportunity_id, sum(total_price) AS lines FROM salesforce.opportunity_line_items"
+            " WHERE NOT (is_deleted OR _deleted) GROUP BY ALL"
+        ).to_pylist()
+        amounts = route.found("crm.opportunities").set_index("opportunity_id")["amount"]
+        assert len(lines) > 50
+        assert all(row["lines"] == amounts[row["opportunity_id"]] for row in lines)
+        running.sandbox.advance(days=9)
+
+
+def test_hubspot_tickets_become_tickets_and_a_property_what_became_of_accounts(
+    running: SandboxInstallation, tmp_path: Path
+) -> None:
+    more = ["ticket_stages", "tickets", "ticket_history", "ticket_links", "company_history"]
+    route = Route(running, routes.workspace_of(running, tmp_path, ["hubspot"], more=more))
+    route.names = dict(routes.hubspot_tickets(route.company))
+    data = route.company.account_events
+    for _ in range(2):
+        route.pull()
+        assert_tickets(route, known_accounts=True)
+        now = int(route.workspace.now().timestamp() * 1000)
+        # When it was written down, without what was entered by mistake; the same again is no change.
+        told = pd.DataFrame({"account": data.account, "event": data.event, "at": data.recorded})
+        told = told[(data.deleted >= NEVER) & (data.recorded <= now)].sort_values(["at", "event"])
+        told = told[told["event"] != told.groupby("account")["event"].shift()]
+        expected = pd.DataFrame(
+            {
+                "account_id": identity.account_ids(told["account"].to_numpy()),
+                "event": [words.ACCOUNT_EVENTS[code] for code in told["event"]],
+                "occurred_at": pd.to_datetime(told["at"], unit="ms").astype("datetime64[us]"),
+            }
+        )
+        route.assert_same("crm.account_events", expected, route.found("crm.account_events"))
+        running.sandbox.advance(days=9)
+
+
+def test_amounts_in_other_currencies_are_converted_at_their_day(tmp_path: Path) -> None:
+    """The example's own models over dated rates; in a sandbox of its own, since the CRM is changed by hand."""
+    models = routes.EXAMPLES / "salesforce" / "staging"
+    more = ["dated_conversion_rates"]
+    with sandbox_installation(tmp_path / "sandbox", scale=SCALE) as running:
+        fake = running.sandbox.salesforce
+        one, two = sorted(fake.snapshot("Opportunity"))[:2]
+        for key, code in ((one, "EUR"), (two, "CHF")):
+            changed = {"CurrencyIsoCode": code, "Amount": 920.0, "CloseDate": "2024-07-01"}
+            fake.put("Opportunity", {"Id": key, **changed})
+        running.sandbox.advance(seconds=60)
+        home = tmp_path / "home"
+        route = Route(running, routes.workspace_of(running, home, ["salesforce"], more=more, staging=models))
+        route.pull()
+    found = route.found("crm.opportunities").set_index("opportunity_id")
+    assert (found.loc[one, "amount"], found.loc[one, "currency"]) == (1000, "USD")
+    assert pd.isna(found.loc[two, "amount"])  # nobody knows what it is worth
+    states = route.found("crm.opportunity_states")
+    newest = states[states["opportunity_id"] == one].sort_values("valid_from").iloc[-1]
+    assert newest["amount"] == 1000
 
 
 # The trackers.

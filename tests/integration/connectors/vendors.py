@@ -92,7 +92,15 @@ VENDORS = {
         shelf="Opportunity",
         path="/query",
         columns={"stage": lambda record: record["StageName"], "name": lambda record: record["Name"]},
-        others={"accounts": "Account", "leads": "Lead", "opportunity_history": "OpportunityHistory"},
+        others={
+            "accounts": "Account",
+            "leads": "Lead",
+            "opportunity_history": "OpportunityHistory",
+            "opportunity_line_items": "OpportunityLineItem",
+            "cases": "Case",
+            "case_history": "CaseHistory",
+            "dated_conversion_rates": "DatedConversionRate",
+        },
     ),
     "jira": Vendor(
         fake=JiraCloud,
@@ -126,7 +134,7 @@ VENDORS = {
             "stage_id": lambda record: record["properties"]["dealstage"],
             "name": lambda record: record["properties"]["dealname"],
         },
-        others={name: name for name in ("companies", "contacts", "meetings", "calls")},
+        others={name: name for name in ("companies", "contacts", "meetings", "calls", "tickets")},
     ),
     "jira_dc": Vendor(
         fake=JiraDataCenter,

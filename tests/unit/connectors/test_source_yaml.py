@@ -9,6 +9,7 @@ import pytest
 
 from connectors.config import load_source
 from connectors.errors import ConfigurationError
+from connectors.registry import streams_of
 
 GOOD = "system: jira\naccount: acme\nstreams:\n  - issues\n"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -57,3 +58,13 @@ def test_the_same_key_in_different_places_is_fine(tmp_path: Path) -> None:
     path.write_text(GOOD + "options: {a: x}\nsettings: {a: y}\n")
     source = load_source(path)
     assert (source.options, source.settings) == ({"a": "x"}, {"a": "y"})
+
+
+def test_streams_on_request_are_loaded_where_they_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "source.yml"
+    path.write_text("system: hubspot\naccount: acme\n")
+    usual = [stream.name for stream in streams_of(load_source(path))]
+    assert "deals" in usual
+    assert not {"tickets", "ticket_history", "company_history"} & set(usual)
+    path.write_text("system: hubspot\naccount: acme\nstreams: [companies, company_history]\n")
+    assert [stream.name for stream in streams_of(load_source(path))] == ["companies", "company_history"]
