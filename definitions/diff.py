@@ -103,7 +103,10 @@ def problems_of(changes: Iterable[MetricChange]) -> list[Problem]:
 
 
 def catalogue_at(reference: str, folder: Path) -> Catalogue:
-    """The catalogue of a folder, or of ``folder`` at a git reference. Raises CatalogueError where there is none."""
+    """The catalogue of a folder, or of ``folder`` at a git reference; empty where it was not there yet.
+
+    Raises CatalogueError where there is no such folder or reference.
+    """
     path = Path(reference)
     if path.is_dir():
         return load_catalogue(path)
@@ -111,6 +114,8 @@ def catalogue_at(reference: str, folder: Path) -> Catalogue:
         raise CatalogueError([_bad_reference(reference, f"{reference!r} is no git reference")])
     top = _git(folder, reference, "rev-parse", "--show-toplevel").decode().strip()
     inside = folder.resolve().relative_to(Path(top).resolve()).as_posix()
+    if not _git(Path(top), reference, "ls-tree", reference, "--", inside):
+        return load_texts({}, root=folder)
     archive = _git(Path(top), reference, "archive", "--format=tar", reference, "--", inside)
     texts: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:

@@ -58,7 +58,7 @@ def test_a_place_is_a_uri_and_every_result_has_one() -> None:
         for result in log["runs"][0]["results"]
     ]
     assert places[0] == "our%20numbers/%C3%BC"
-    assert places[1].startswith("our%20numbers/%C3%BC/metrics/")
+    assert places[1] == "our%20numbers/%C3%BC/teams.yml"
 
 
 def test_the_same_findings_make_the_same_bytes() -> None:
