@@ -29,8 +29,16 @@ pytestmark = [pytest.mark.tier("deployment"), pytest.mark.timeout(1800)]
 SCALE = 0.05
 
 
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped dictionary as it is now: an edit while the tests run is no difference between deployments."""
+    folder = tmp_path_factory.mktemp("dictionary") / "catalogue"
+    shutil.copytree(REPOSITORY / "definitions" / "catalogue", folder)
+    return folder
+
+
 @contextmanager
-def a_company(folder: Path) -> Iterator[dict[str, str]]:
+def a_company(folder: Path, catalogue: Path) -> Iterator[dict[str, str]]:
     """The variables by which any process finds the company's systems, at an instant that stands still.
 
     Each deployment has a company of its own from one seed: systems count the calls made to them, and say so.
@@ -41,6 +49,7 @@ def a_company(folder: Path) -> Iterator[dict[str, str]]:
     with Sandbox(seed=7, scale=SCALE, folder=folder / "exports") as sandbox:
         yield {
             **sandbox.environment(),
+            "VITALS_CATALOGUE": str(catalogue),
             "VITALS_SOURCES": str(folder / "sources"),
             "VITALS_NOW": sandbox.clock().isoformat(),
             "VITALS_ON_CALL_URL": "json://127.0.0.1:9",
@@ -49,16 +58,18 @@ def a_company(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def company(tmp_path: Path) -> Iterator[dict[str, str]]:
-    with a_company(tmp_path / "company") as found:
+def company(tmp_path: Path, catalogue: Path) -> Iterator[dict[str, str]]:
+    with a_company(tmp_path / "company", catalogue) as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def one_process(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def one_process(
+    postgres_server: PostgresServer, catalogue: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
     """What is published by one process on one machine, with Dagster's instance in PostgreSQL."""
     folder = tmp_path_factory.mktemp("one")
-    with a_company(folder / "company") as company:
+    with a_company(folder / "company", catalogue) as company:
         deployment = Deployment.of("one", folder / "home", postgres_server, company)
         print(f"one process: {deployment.run():.0f} s")
     published = deployment.published()
@@ -162,10 +173,16 @@ def _worker(deployment: Deployment, home: Path, name: str) -> ExitStack:
 
     (home / "tmp").mkdir(parents=True)
     shutil.copytree(deployment.home / "dagster", home / "dagster")
+    # `dagster-celery` starts `celery` by name; here its package lies beside the installation and not in it.
+    (home / "bin").mkdir()
+    program = home / "bin" / "celery"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m celery "$@"\n')
+    program.chmod(0o755)
     environment = {
         **deployment.environment,
         "VITALS_HOME": str(home),
         "DAGSTER_HOME": str(home / "dagster"),
+        "PATH": os.pathsep.join([str(home / "bin"), deployment.environment["PATH"]]),
         "TMPDIR": str(home / "tmp"),
     }
     command = [
