@@ -35,7 +35,11 @@ if launcher := settings.get("run_launcher"):
     schema = getattr(module, launcher["class"]).config_type()
     checked = process_config(schema, launcher["config"])
     problems += [] if checked.success else [error.message for error in checked.errors]
-print(json.dumps({"executor": executor.name, "problems": problems, "config": found.value if found.success else None}))
+worker = None
+if profile == "celery":
+    from dagster_celery.cli import get_validated_config
+    worker = get_validated_config("deploy/celery/worker.yaml")["broker"]
+print(json.dumps({"worker": worker, "executor": executor.name, "problems": problems, "config": found.value if found.success else None}))
 """
 
 
@@ -71,7 +75,7 @@ def test_configuration_is_what_dagster_takes(profile: str, executor: str) -> Non
     assert found["problems"] == []
     assert found["executor"] == executor
     if profile == "celery":
-        assert found["config"]["config"]["broker"] == "redis://localhost/0"
+        assert found["config"]["config"]["broker"] == found["worker"] == "redis://localhost/0"
 
 
 def test_the_manifests_are_built() -> None:
