@@ -3,8 +3,9 @@
     with serving(installation, os.environ) as app:
         uvicorn.run(app, host="127.0.0.1", port=8787, access_log=False)
 
-One application for a small company's intranet. The report needs no login, as a folder of files would not; a check-in
-needs the link of its person, an answer the link of its alert. Links are passwords, so requests are not logged.
+One application for a small company's intranet. On loopback the report needs no login, as a folder of files would not;
+beyond it, `Access` asks for a token or a proxy's word. A check-in needs the link of its person, an answer the link of
+its alert. Links are passwords, so requests are not logged.
 """
 
 from __future__ import annotations
@@ -43,11 +44,13 @@ from pipelines.okr.tokens import CheckInTokens
 from pipelines.okr.web import check_in_app
 from pipelines.publishing.check_ins import DatabaseCheckIns
 from pipelines.publishing.errors import DatabaseUnavailable
+from pipelines.serving_access import Access, Guarded
 from pipelines.steps.reporting import reporting
 from pipelines.workspace import Workspace
 
 DEFAULT_PORT = 8787
 KEY_FILE = "link.key"
+OPEN = Access()
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; "
     "img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -68,23 +71,31 @@ body {{ max-width: 42rem; margin: 3rem auto; padding: 0 1rem }}</style></head>
 
 @contextmanager
 def serving(
-    installation: Installation, environment: Mapping[str, str], hosts: Collection[str] = ()
+    installation: Installation,
+    environment: Mapping[str, str],
+    hosts: Collection[str] = (),
+    access: Access = OPEN,
 ) -> Iterator[Starlette]:
     """The application of an installation, with its reporting database open.
 
     Args:
         hosts: names under which it is reached besides loopback and the host of `alerts.link_base`; `*` for any.
+        access: what opens the report.
 
     Raises:
         DatabaseUnavailable: the reporting database cannot be opened.
         ConfigurationError: the key of the links cannot be read.
     """
     with reporting(installation) as engine:
-        yield application(installation, engine, environment, hosts)
+        yield application(installation, engine, environment, hosts, access)
 
 
 def application(
-    installation: Installation, engine: Engine, environment: Mapping[str, str], hosts: Collection[str] = ()
+    installation: Installation,
+    engine: Engine,
+    environment: Mapping[str, str],
+    hosts: Collection[str] = (),
+    access: Access = OPEN,
 ) -> Starlette:
     """Routes: `/check-in/…`, `/acknowledge` where links are signed, and the report for everything else."""
     workspace, catalogue = installation.workspace, LiveCatalogue(installation)
@@ -108,6 +119,7 @@ def application(
             # A page of another site that points its own name at this machine is not let in.
             Middleware(TrustedHostMiddleware, allowed_hosts=sorted(allowed), www_redirect=False),
             Middleware(SafeHeaders),
+            *([Middleware(Guarded, access=access)] if access.is_closed else []),
         ],
         exception_handlers={DatabaseUnavailable: _not_now, HTTPException: _refused},
     )

@@ -6,8 +6,9 @@ import os
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from pipelines.cli.output import console, errors
+from pipelines.cli.output import Exit, console, errors
 
 PORT = 8787
 
@@ -28,28 +29,51 @@ def serve(
             help="A name under which browsers reach it, such as vitals.example.com; may be repeated."
         ),
     ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REFERENCE", help="Ask for this password: env:NAME or file:PATH, any user name."
+        ),
+    ] = None,
+    login_header: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEADER", help="Let in whom a proxy names here, such as X-Forwarded-User; it is believed."
+        ),
+    ] = None,
     proxied: Annotated[
         bool, typer.Option("--behind-proxy", help="A proxy on this machine ends TLS and says who asks.")
     ] = False,
 ) -> None:
     """Serve the report pages, the check-in form and the answers to alerts, until Ctrl-C.
 
-    The report has no login: beyond loopback, put a proxy with one in front. Check-in links: vitals checkin link.
+    On loopback the report asks for no login. Beyond it, it asks for --token, or takes the word of a proxy that sets
+    --login-header; with neither it does not start. Check-in links: vitals checkin link.
     """
     import uvicorn
 
+    from connectors.errors import ConfigurationError
     from pipelines.installation import Installation
     from pipelines.serving import is_loopback, serving
+    from pipelines.serving_access import Access
     from pipelines.workspace import Workspace
 
-    installation = Installation.load(Workspace.from_environment())
-    if not is_loopback(host):
+    try:
+        access = Access.of(token, login_header, os.environ)
+    except ConfigurationError as error:
+        errors.print(escape(str(error)), soft_wrap=True)
+        raise typer.Exit(Exit.CONFIGURATION) from None
+    if not (is_loopback(host) or access.is_closed):
         errors.print(
-            f"[bold yellow]![/bold yellow] {host} is reachable by others: the report pages ask for no login",
+            f"{escape(host)} is reachable by others, and the report would ask for no login: give "
+            "--token env:VITALS_REPORT_TOKEN, or --login-header X-Forwarded-User with a proxy in front that sets it; "
+            "or leave --host at 127.0.0.1",
             soft_wrap=True,
         )
+        raise typer.Exit(Exit.USAGE)
+    installation = Installation.load(Workspace.from_environment())
     names = [*(allow_host or []), *([] if is_loopback(host) else [_name(host)])]
-    with serving(installation, os.environ, names) as app:
+    with serving(installation, os.environ, names, access) as app:
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
