@@ -39,7 +39,8 @@ worker = None
 if profile == "celery":
     from dagster_celery.cli import get_validated_config
     worker = get_validated_config("deploy/celery/worker.yaml")["broker"]
-print(json.dumps({"worker": worker, "executor": executor.name, "problems": problems, "config": found.value if found.success else None}))
+config = found.value if found.success else None
+print(json.dumps({"worker": worker, "executor": executor.name, "problems": problems, "config": config}))
 """
 
 
