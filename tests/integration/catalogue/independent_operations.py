@@ -172,7 +172,7 @@ class Facts:
         for row in each(self.live["billing.subscriptions"]):
             ended = not pd.isna(row.end_date) and row.end_date <= day
             if row.account_id == account and row.is_recurring and row.start_date <= day and not ended:
-                total += row.amount / row.interval_months
+                total += float(row.amount) / row.interval_months
         return total > 0
 
 
@@ -247,11 +247,11 @@ def activation_rate(facts: Facts, period: Period) -> Value:
 def day_30_retention(facts: Facts, period: Period) -> Value:
     cohort = facts.rows("product.users", "signed_up_at", period)
     events = facts.live["product.events"]
-    days = facts.local_days(events["occurred_at"])
+    events = events[events["user_id"].isin(set(cohort["user_id"]))]
+    days = facts.local_days(events["occurred_at"]).groupby(events["user_id"]).unique().to_dict()
     returned = 0
     for user, joined in zip(cohort["user_id"], facts.local_days(cohort["signed_up_at"]), strict=True):
-        mine = days[events["user_id"] == user]
-        returned += any(28 <= (day - joined).days <= 34 for day in mine)
+        returned += any(28 <= (day - joined).days <= 34 for day in days.get(user, ()))
     return over(returned, len(cohort))
 
 
@@ -278,7 +278,7 @@ def features_per_team(facts: Facts, period: Period) -> Value:
 
 
 def paid_plan_teams(facts: Facts, period: Period) -> Value:
-    accounts = facts.live["crm.accounts"]
+    accounts = facts.tables["crm.accounts"]  # what an account did stays when it is deleted later
     paying = set(accounts[accounts["tier"] != "free"]["account_id"])
     frame = facts.rows("product.events", "occurred_at", period)
     return float(frame[frame["account_id"].isin(paying)]["team_id"].nunique())

@@ -46,9 +46,10 @@ class Company:
         metrics: Iterable[str],
         first: date = date(2024, 1, 1),
         last: date = date(2024, 12, 31),
+        now: datetime = NOW,
     ) -> None:
         self.raw, self.catalogue, self.zone = raw, in_zone(zone), ZoneInfo(zone)
-        self.metrics, self.first, self.last = sorted(metrics), first, last
+        self.metrics, self.first, self.last, self.now = sorted(metrics), first, last, now
         self.warehouse: Warehouse = open_warehouse(f"duckdb:///{path / 'warehouse.duckdb'}")
         self.batches = compile_catalogue(self.catalogue, metrics=self.metrics, start=first, end=last)
         wanted, needed = (
@@ -74,9 +75,14 @@ class Company:
     def values(self) -> pa.Table:
         return pa.concat_tables([self.warehouse.query(batch.sql("duckdb")) for batch in self.batches])
 
-    def published(self, now: datetime = NOW) -> list[Row]:
+    def published(self, now: datetime | None = None) -> list[Row]:
         frame = apply_states(
-            self.values, self.catalogue, as_of=now, start=self.first, end=self.last, metrics=self.metrics
+            self.values,
+            self.catalogue,
+            as_of=now or self.now,
+            start=self.first,
+            end=self.last,
+            metrics=self.metrics,
         )
         return list(frame.to_pylist())
 
