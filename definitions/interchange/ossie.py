@@ -26,6 +26,7 @@ from definitions.interchange.exchange import (
     to_standard,
     unguarded,
 )
+from definitions.interchange.inference import TEXT, TIME, Columns, learn, loadable
 from definitions.model import (
     Aggregation,
     Catalogue,
@@ -225,35 +226,29 @@ def from_ossie(documents: Mapping[str, Document]) -> Imported:
     lost: list[Lost] = []
     sources: list[Document] = []
     metrics: list[Document] = []
+    is_foreign = False
     for name in sorted(documents):
         for model in documents[name].get("semantic_model") or []:
-            joins: dict[str, list[Document]] = {}
-            for item in model.get("relationships") or []:
-                on = dict(zip(item["from_columns"], item["to_columns"], strict=True))
-                joins.setdefault(item["from"], []).append({"to": item["to"], "on": on})
+            datasets = _Datasets(model)
             for dataset in model.get("datasets") or []:
                 source = _told(dataset)
-                if source is None:
-                    source = _foreign_dataset(dataset, joins.get(dataset["name"], []))
-                    if source.get("time"):
-                        sources.append(source)
-                        continue
-                    lost.append(
-                        Lost(source["name"], "time", "no field is a date or a time; give the source one")
-                    )
-                sources.append(source)
+                is_foreign |= source is None
+                sources.append(source if source is not None else datasets.source(dataset, lost))
             for metric in model.get("metrics") or []:
                 told = _told(metric)
                 if told is not None:
                     metrics.append(told)
                     continue
+                is_foreign = True
                 try:
-                    metrics.append(_foreign_metric(metric))
+                    metrics.append(_foreign_metric(metric, datasets))
                 except ValueError as obstacle:
                     lost.append(Lost(metric["name"], "metric", str(obstacle)))
             rest = _told(model) or {}
             sources += rest.get("sources", [])
             metrics += rest.get("metrics", [])
+    if is_foreign:
+        sources, metrics = loadable(sources, metrics, lost)
     texts = {
         "sources/imported.yml": to_yaml({"sources": sources}),
         "metrics/imported.yml": to_yaml({"metrics": metrics}),
@@ -269,40 +264,86 @@ def _told(item: Document) -> Document | None:
     return None
 
 
-def _foreign_dataset(dataset: Document, joins: list[Document]) -> Document:
-    columns, dimensions, times = [], [], []
-    for item in dataset.get("fields") or []:
-        expression = _of(item["expression"])
-        kind = _BACK.get(item.get("datatype", "String"), ColumnType.STRING)
-        if expression.isidentifier():
-            columns.append({"name": expression, "type": f"{kind}?"})
-            if kind.is_time:
-                times.append(expression)
-        if "dimension" in item and not kind.is_time:
-            told = {"name": item["name"]}
-            if expression != item["name"]:
-                told["expr"] = from_standard(expression)
-            dimensions.append(told)
-    known = {column["name"] for column in columns}
-    columns += [
-        {"name": key, "type": "string"} for key in dataset.get("primary_key") or [] if key not in known
-    ]
-    made = {
-        "name": dataset["name"],
-        "system": "ossie",
-        "table": dataset["source"],
-        "description": dataset.get("description", ""),
-        "owner": "unknown",
-        "key": dataset.get("primary_key") or [columns[0]["name"] if columns else "id"],
-        "time": times[0] if times else None,
-        "dimensions": dimensions,
-        "joins": joins,
-        "columns": columns,
-    }
-    return {key: value for key, value in made.items() if value not in (None, "", [])}
+class _Datasets:
+    """The datasets of a foreign model: which fields each has, and what is used as a column without being one."""
+
+    def __init__(self, model: Document) -> None:
+        self.fields: dict[str, set[str]] = {}
+        self.sources: dict[str, Document] = {}
+        self.joins: dict[str, list[Document]] = {}
+        self.keys: dict[str, list[str]] = {}
+        self.referred: dict[str, list[str]] = {}
+        for dataset in model.get("datasets") or []:
+            fields = dataset.get("fields") or []
+            self.fields[dataset["name"]] = {field["name"] for field in fields} | {
+                _of(field["expression"]) for field in fields
+            }
+        for item in model.get("relationships") or []:
+            on = dict(zip(item["from_columns"], item["to_columns"], strict=True))
+            named = (
+                {}
+                if not any(j["to"] == item["to"] for j in self.joins.get(item["from"], []))
+                else {"name": item["name"]}
+            )
+            self.joins.setdefault(item["from"], []).append({"to": item["to"], **named, "on": on})
+            self.keys.setdefault(item["from"], []).extend(item["from_columns"])
+            self.keys.setdefault(item["to"], []).extend(item["to_columns"])
+            self.referred.setdefault(item["to"], list(item["to_columns"]))
+
+    def of(self, names: set[str]) -> str:
+        """The one dataset that has all these fields; of no fields the only one there is."""
+        fitting = [name for name, fields in self.fields.items() if names <= fields]
+        if len(fitting) != 1:
+            which = f"{', '.join(sorted(fitting))} have" if fitting else "no one dataset has"
+            raise ValueError(f"{which} {', '.join(sorted(names)) or 'rows'}; name the dataset")
+        return fitting[0]
+
+    def source(self, dataset: Document, lost: list[Lost]) -> Document:
+        """A dataset as a source of ours. The first field that is a time places its rows in time."""
+        columns = Columns()
+        dimensions: list[Document] = []
+        times: list[str] = []
+        for key in [*(dataset.get("primary_key") or []), *self.keys.get(dataset["name"], [])]:
+            columns.say(key, TEXT)
+        for field in dataset.get("fields") or []:
+            expression = _of(field["expression"])
+            told = field.get("dimension")
+            kind = _BACK.get(field.get("datatype", ""))
+            is_time = kind.is_time if kind is not None else bool((told or {}).get("is_time"))
+            if expression.isidentifier():
+                columns.types[expression] = (
+                    TIME if is_time and kind is None else f"{kind or ColumnType.STRING}?"
+                )
+                if is_time:
+                    times.append(expression)
+            else:
+                columns.used(expression)
+            if told is not None and not is_time:
+                made = {"name": field["name"]}
+                if expression != field["name"]:
+                    made["expr"] = from_standard(expression)
+                dimensions.append(made)
+        if not times:
+            lost.append(Lost(dataset["name"], "time", "no field is a date or a time; give the source one"))
+        made = {
+            "name": dataset["name"],
+            "system": "ossie",
+            "table": dataset["source"],
+            "description": dataset.get("description") or "",
+            "owner": "unknown",
+            "key": dataset.get("primary_key")
+            or self.referred.get(dataset["name"])
+            or [next(iter(columns.types), "id")],
+            "time": times[0] if times else None,
+            "dimensions": dimensions,
+            "joins": self.joins.get(dataset["name"], []),
+            "columns": columns.documents() or [{"name": "id", "type": TEXT}],
+        }
+        self.sources[dataset["name"]] = made
+        return {key: value for key, value in made.items() if value not in (None, "", [])}
 
 
-def _foreign_metric(metric: Document) -> Document:
+def _foreign_metric(metric: Document, datasets: _Datasets) -> Document:
     text = _of(metric["expression"])
     try:
         tree = sqlglot.parse_one(text, read="snowflake")
@@ -311,11 +352,11 @@ def _foreign_metric(metric: Document) -> Document:
     if isinstance(tree, exp.Div):
         formula: Document = {
             "type": "ratio",
-            "numerator": _foreign_measure(tree.this),
-            "denominator": _foreign_measure(tree.expression),
+            "numerator": _foreign_measure(tree.this, datasets),
+            "denominator": _foreign_measure(tree.expression, datasets),
         }
     else:
-        formula = {"type": "simple", **_foreign_measure(tree)}
+        formula = {"type": "simple", **_foreign_measure(tree, datasets)}
     return {
         "name": metric["name"],
         "label": metric["name"].replace("_", " ").capitalize(),
@@ -327,7 +368,7 @@ def _foreign_metric(metric: Document) -> Document:
     }
 
 
-def _foreign_measure(node: exp.Expr) -> Document:
+def _foreign_measure(node: exp.Expr, datasets: _Datasets) -> Document:
     while isinstance(node, exp.Paren | exp.Cast | exp.Nullif):
         node = node.this
     kind = next((name for kind, name in _AGGREGATES.items() if type(node) is kind), None)
@@ -336,15 +377,21 @@ def _foreign_measure(node: exp.Expr) -> Document:
     inside = node.this
     if isinstance(inside, exp.Distinct):
         kind, inside = "count_distinct", inside.expressions[0]
-    names = {column.table for column in node.find_all(exp.Column)}
-    if len(names) != 1 or "" in names:
-        raise ValueError(f"{node.sql()} names no dataset, or more than one")
+    names = {column.table for column in node.find_all(exp.Column)} - {""}
+    if len(names) > 1:
+        raise ValueError(f"{node.sql()} is over several datasets")
+    home = names.pop() if names else datasets.of({column.name for column in node.find_all(exp.Column)})
     for column in node.find_all(exp.Column):
         column.set("table", None)
+    source = datasets.sources.get(home)
+    if source is not None and isinstance(inside, exp.Expr):
+        learn(source, inside.sql("snowflake"), kind)
     value, condition = (
         (None, None) if isinstance(inside, exp.Star) else unguarded(inside.sql("snowflake"), None)
     )
-    made = {"source": names.pop(), "agg": kind, "expr": value, "filter": condition}
+    if kind == "sum" and value is None:  # a sum of ones
+        kind = "count"
+    made = {"source": home, "agg": kind, "expr": value, "filter": condition}
     return {key: item for key, item in made.items() if item is not None}
 
 

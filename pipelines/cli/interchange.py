@@ -70,10 +70,16 @@ def import_(
         files = sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]
         for file in files:
             try:
-                documents[str(file)] = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+                found = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
             except (OSError, yaml.YAMLError) as error:
                 errors.print(f"[bold red]✗[/bold red] {file} cannot be read: {error}")
                 raise typer.Exit(Exit.CONFIGURATION) from error
+            named = (
+                {str(file): found[0]}
+                if len(found) == 1
+                else {f"{file}#{n}": one for n, one in enumerate(found)}
+            )
+            documents |= {name: one for name, one in named.items() if isinstance(one, dict)}
     imported = FORMATS[form].read(documents)
     written = []
     for name, text in imported.texts.items():

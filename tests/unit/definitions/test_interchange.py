@@ -205,9 +205,128 @@ semantic_model:
 
 def test_a_foreign_ossie_model_becomes_drafts_that_load() -> None:
     imported = FORMATS["ossie"].read({"model.yml": FOREIGN_OSSIE})
-    assert [(item.subject, item.what) for item in imported.lost] == [("average_sale", "metric")]
+    assert imported.lost == ()
     catalogue = load_texts(imported.texts)
-    assert set(catalogue.metrics) == {"total_sales", "sales_per_row"}
+    assert set(catalogue.metrics) == {"average_sale", "total_sales", "sales_per_row"}
     total = catalogue.metrics["total_sales"].formula
     assert isinstance(total, Simple)
     assert total.measure.source == "sales"
+
+
+SPARSE_OSSIE: dict[str, Any] = yaml.safe_load("""
+version: 0.2.0.dev0
+semantic_model:
+  - name: shop
+    datasets:
+      - name: sales
+        source: shop.sales
+        fields:
+          - {name: sold_on, dimension: {is_time: true},
+             expression: {dialects: [{dialect: ANSI_SQL, expression: sold_on}]}}
+          - {name: amount, expression: {dialects: [{dialect: ANSI_SQL, expression: amount}]}}
+      - {name: clients, source: shop.clients}
+      - {name: days, source: shop.days}
+    relationships:
+      - {name: buyer, from: sales, to: clients, from_columns: [client_id], to_columns: [client_id]}
+      - {name: day, from: sales, to: days, from_columns: [sold_on], to_columns: [day_on]}
+    metrics:
+      - name: total_sales
+        expression: {dialects: [{dialect: ANSI_SQL, expression: SUM(amount)}]}
+      - name: large_sales
+        expression: {dialects: [{dialect: ANSI_SQL, expression: SUM(CASE WHEN amount > 100 THEN 1 END)}]}
+      - name: rows_of_what
+        expression: {dialects: [{dialect: ANSI_SQL, expression: COUNT(*)}]}
+      - name: clients_known
+        expression: {dialects: [{dialect: ANSI_SQL, expression: COUNT(DISTINCT clients.client_id)}]}
+""")
+
+
+def test_a_model_that_says_little_loads_as_far_as_it_goes_and_the_rest_is_told() -> None:
+    imported = FORMATS["ossie"].read({"model.yml": SPARSE_OSSIE})
+    catalogue = load_texts(imported.texts)
+    assert set(catalogue.metrics) == {"total_sales", "large_sales"}
+    large = catalogue.metrics["large_sales"].formula
+    assert isinstance(large, Simple)
+    assert large.measure.agg == "count"
+    assert large.measure.filter is not None
+    assert large.measure.filter.text == "amount > 100"
+    assert set(catalogue.sources["sales"].joins) == {"clients", "days"}
+    told = {item.subject: item.why for item in imported.lost if item.what == "metric"}
+    assert told["rows_of_what"] == "clients, days, sales have rows; name the dataset"
+    assert "no time column" in told["clients_known"]
+
+
+FOREIGN_NEWER: dict[str, Any] = yaml.safe_load("""
+semantic_models:
+  - name: fct_orders
+    model: ref('fct_orders')
+    defaults: {agg_time_dimension: ordered_on}
+    entities:
+      - {name: order_id, type: primary}
+      - {name: store, type: foreign, expr: store_id}
+      - {name: nobody, type: foreign, expr: nobody_id}
+    dimensions:
+      - {name: ordered_on, type: time, expr: cast(ordered_at as date), type_params: {time_granularity: day}}
+      - {name: is_gift, type: categorical}
+      - {name: size_class, type: categorical, expr: case when amount >= 50 then 'large' else 'small' end}
+    measures:
+      - {name: amount, agg: sum}
+      - {name: gift_amount, agg: sum, expr: case when is_gift then amount end}
+      - {name: orders, agg: sum, expr: 1}
+      - {name: longest_wait, agg: MAX, expr: wait_days}
+  - name: dim_stores
+    model: ref('dim_stores')
+    entities: [{name: store, type: primary, expr: store_id}]
+    dimensions: [{name: country, type: categorical}]
+metrics:
+  - {name: gift_orders, label: Gift orders, type: simple, type_params: {measure: orders},
+     filter: "{{ Dimension('order_id__is_gift') }} = true"}
+  - {name: large_orders, label: Large orders, type: SIMPLE, type_params: {measure: orders},
+     filter: "{{ Dimension('order_id__size_class') }} = 'large' and {{ Dimension('store__country') }} = 'DE'"}
+  - {name: gift_total, label: Gift total, type: simple, type_params: {measure: gift_amount}}
+  - {name: wait_max, label: Longest wait, type: simple, type_params: {measure: longest_wait},
+     filter: "{{ TimeDimension('metric_time', 'day') }} > '2026-01-01'"}
+  - name: tax_total
+    label: Tax
+    type: simple
+    type_params:
+      expr: tax
+      metric_aggregation_params: {semantic_model: fct_orders, agg: sum, agg_time_dimension: ordered_on}
+""")
+
+
+def test_a_project_as_people_write_it_loads() -> None:
+    imported = FORMATS["dbt"].read({"project.yml": FOREIGN_NEWER})
+    catalogue = load_texts(imported.texts)
+    told = [(item.subject, item.what) for item in imported.lost]
+    assert ("fct_orders", "entity nobody") in told
+    assert set(catalogue.metrics) >= {"gift_orders", "large_orders", "gift_total", "tax_total"}
+    orders = catalogue.sources["fct_orders"]
+    assert orders.time == "ordered_at"
+    types = {name: str(column.type) for name, column in orders.columns.items()}
+    assert types.items() >= {
+        "ordered_at": "timestamp",
+        "amount": "double",
+        "is_gift": "boolean",
+        "tax": "double",
+        "wait_days": "double",
+    }.items()
+    assert orders.joins["store"].to == "dim_stores"
+    filters = {
+        name: metric.formula.measure.filter.text
+        for name, metric in catalogue.metrics.items()
+        if isinstance(metric.formula, Simple) and metric.formula.measure.filter is not None
+    }
+    assert filters["large_orders"] == "size_class = 'large' AND store.country = 'DE'"
+    assert filters["gift_total"] == "is_gift"
+    gifts = catalogue.metrics["gift_orders"].formula
+    assert isinstance(gifts, Simple)
+    assert (gifts.measure.agg, gifts.measure.expr) == ("count", None)
+
+
+def test_a_file_of_metricflow_holds_one_thing_a_document() -> None:
+    split = {
+        f"m{index}": {"semantic_model": model} for index, model in enumerate(FOREIGN_NEWER["semantic_models"])
+    }
+    split |= {f"n{index}": {"metric": metric} for index, metric in enumerate(FOREIGN_NEWER["metrics"])}
+    assert FORMATS["dbt"].read(split).texts == FORMATS["dbt"].read({"project.yml": FOREIGN_NEWER}).texts
