@@ -7,9 +7,11 @@ Source: dictionary rules, semantics 4 and 8.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from sqlglot import exp
 
+from definitions.calendars import add_span
 from definitions.compiler import nodes
 from definitions.compiler.columns import Build, exact_number
 from definitions.compiler.layout import (
@@ -75,9 +77,13 @@ class ValueStage:
             self.base, context.unique(f"{self.base}_value"), context.unique(f"{self.base}_sample")
         )
 
-    def spine(self, first: Node, last: Node, *, from_the_start: bool = False) -> Cte:
-        """Every tick of the range asked for; where it is open, from ``first`` to ``last``."""
+    def spine(
+        self, first: Node, last: Node, *, from_the_start: bool = False, known: date | None = None
+    ) -> Cte:
+        """Every tick of the range asked for, up to the last ``known`` day; where it is open, from ``first`` to
+        ``last``."""
         begin, end = output_days(self.context.layout)
+        end = min(end, known) if end and known else end
         spine = self.ticks.spine(
             self.ticks.begin(begin) if begin and not from_the_start else first,
             self.ticks.end(end) if end else last,
@@ -173,7 +179,15 @@ class DayShiftStage(ValueStage):
             joins=joins,
             group=[*(t.copy() for t in times), *(d.copy() for d in dims)],
         )
-        return [*daily.steps, self.spine(first, last), Cte(readings, self.readings()), Cte(self.base, query)]
+        known = layout.range.as_of if self.gaps_are_zero else None  # a day that is to come is no gap
+        for span in self.offsets:
+            known = add_span(known, span) if known else None
+        return [
+            *daily.steps,
+            self.spine(first, last, known=known),
+            Cte(readings, self.readings()),
+            Cte(self.base, query),
+        ]
 
 
 class StartStage(ValueStage):

@@ -292,6 +292,33 @@ def daily_mean(aggregate: Aggregate) -> Callable[[World], Values]:
     return compute
 
 
+def week_before(aggregate: Aggregate, days: int, period_agg: str) -> Callable[[World], Values]:
+    """Each day reads the day a week before; a period has their mean (a gap is zero), or what its last day reads."""
+
+    def compute(world: World) -> Values:
+        daily = running(aggregate, days_back(days), "last")(
+            World(world.tables, world.calendar, ("day",), date(2023, 11, 1), world.end)
+        )
+        known = world.end + timedelta(days=7)
+        periods = {(grain, start): min(last, known) for grain, start, last in world.all_periods()}
+        parts: dict[Key, dict[date, float]] = defaultdict(dict)
+        for (_, day, *segment), value in daily.items():
+            later = day + timedelta(days=7)
+            for grain, start in world.periods(later):
+                if later <= periods.get((grain, start), date.min):
+                    parts[grain, start, segment[0], segment[1]][later] = value
+        found: Values = {}
+        for key, values in parts.items():
+            last = periods[key[:2]]
+            if period_agg == "average":
+                found[key] = math.fsum(values.values()) / ((last - key[1]).days + 1)
+            elif last in values:
+                found[key] = values[last]
+        return found
+
+    return compute
+
+
 def at_the_end(aggregate: Aggregate, days: int) -> Callable[[World], Values]:
     """Each period's value on its last day, and none where its window is empty then (`missing: zero` fills it)."""
 
@@ -300,7 +327,9 @@ def at_the_end(aggregate: Aggregate, days: int) -> Callable[[World], Values]:
         dated = [(world.day(row[HAPPENED]), row) for row in world.events]
         for grain, start, last in world.all_periods():
             end = min(last, world.end)
-            inside = [row for day, row in dated if day is not None and end - timedelta(days=days) < day <= end]
+            inside = [
+                row for day, row in dated if day is not None and end - timedelta(days=days) < day <= end
+            ]
             for segment in {segment for row in inside for segment in segments_of(row, PAIRS)}:
                 rows = [row for row in inside if segment in segments_of(row, PAIRS)]
                 value = aggregate(rows)
@@ -580,6 +609,8 @@ EXPECTED: dict[str, Callable[[World], Values]] = {
     "two_months": running(total("amount"), months_back(2), "first"),
     "to_date": running(total("amount"), month_begin, "average"),
     "active": running(distinct("user_id"), days_back(3), "average"),
+    "active_before": week_before(distinct("user_id"), 1, "average"),
+    "three_days_before": week_before(count, 3, "last"),
     "last_three_days": at_the_end(count, 3),
     "daily_active": daily_mean(distinct("user_id")),
     "peak": running(extreme("amount", max), days_back(5), "last"),

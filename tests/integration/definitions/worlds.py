@@ -230,6 +230,14 @@ METRICS = "metrics:\n" + "".join(
             " period_agg: average, missing: zero",
         ),
         _metric(
+            "active_before",
+            "type: derived, expr: before, inputs: [{metric: daily_active, alias: before, offset: 7 days}]",
+        ),
+        _metric(
+            "three_days_before",
+            "type: derived, expr: before, inputs: [{metric: last_three_days, alias: before, offset: 7 days}]",
+        ),
+        _metric(
             "last_three_days", "type: cumulative, source: events, agg: count, window: 3 days, missing: zero"
         ),
         _metric("peak", "type: cumulative, source: events, agg: max, expr: amount, window: 5 days"),
