@@ -205,6 +205,8 @@ class _Export:
         data = metric_data(metric)
         for key in ("name", "label", "definition", "type", *_FORMULA_KEYS):
             data.pop(key, None)
+        if not metric.definition:
+            data["definition"] = ""  # the description shows the label then, and must not come back as one
         yield {
             "name": metric.name,
             "label": metric.label,

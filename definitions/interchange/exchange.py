@@ -78,7 +78,8 @@ def guarded(measure: Measure, source_filter: str | None) -> str:
         to_standard(text) for text in (source_filter, measure.filter.text if measure.filter else None) if text
     ]
     if not conditions:
-        return value
+        # A choice of one case without a filter is a value; in parentheses it is not taken for a guard.
+        return f"({value})" if isinstance(sqlglot.parse_one(value, read="snowflake"), exp.Case) else value
     joined = " AND ".join(f"({condition})" for condition in conditions)
     return f"CASE WHEN {joined} THEN {value} END"
 
