@@ -220,8 +220,10 @@ def _pieces(
                         doubtful.setdefault(row["_load_id"], set()).add(row["_sequence"])
                     rows = rows.filter(ok)
                 yield rows.cast(schema), _no_rows(QUARANTINE_SCHEMA)
-        except duckdb.InvalidInputException:
-            pass  # an object where a value belongs, or the reverse: the rest is read value by value
+        except (duckdb.InvalidInputException, OSError):
+            # An object where a value belongs, or the reverse: the rest is read value by value. After the first batch
+            # Arrow's reader says so, and in its own words; what cannot be read at all, the rest will say again.
+            pass
     for manifest, part in parts:
         unsure_here = doubtful.get(manifest.load_id, set())
         if unsure_here or done < part.rows:

@@ -231,7 +231,9 @@ def _sure(column: Column, raw: str, value: str) -> str:
             if column.allowed:
                 return f"{raw} IN ({_list(column.allowed)})"
             # A text that begins with a brace or a bracket may be a container; order tells in the least time.
-            return f"({raw} < '[' OR ({raw} >= '\\' AND {raw} < '{{') OR {raw} >= '|')"
+            return (
+                f"CASE WHEN {raw} < '[' THEN true WHEN {raw} < '{{' THEN {raw} >= '\\' ELSE {raw} >= '|' END"
+            )
         case ColumnType.INTEGER:
             return f"CAST({value} AS VARCHAR) = {raw}"
         case ColumnType.DECIMAL | ColumnType.DOUBLE:
