@@ -27,7 +27,6 @@ from pathlib import Path
 import orjson
 
 from connectors.errors import StoreError
-from connectors.files_io import write_durably
 from connectors.objects import Found, Objects
 from connectors.raw_store import RESTORE, LoadWriter, Manifest, OpenLoad, Part, RawStore, StreamId
 from connectors.runtime import Runtime
@@ -117,16 +116,17 @@ class ObjectRawStore(RawStore):
 
     def _manifest(self, stream: StreamId, name: str) -> ObjectManifest:
         path = self.root / name
-        content = path.read_bytes() if path.exists() else self.objects.get(name)
-        try:
-            known = orjson.loads(content or b"")
-            load_id = known["load_id"]
-        except (orjson.JSONDecodeError, KeyError, TypeError):
-            raise StoreError(f"manifest {self.objects.url}/{name} cannot be read", hint=RESTORE) from None
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_durably(path, content or b"")
-        return ObjectManifest(stream, load_id, path, known, self.objects, _folder(name))
+        for _ in range(2):
+            if not path.exists():
+                self.objects.fetch(name, path)
+            try:
+                known = orjson.loads(path.read_bytes())
+                return ObjectManifest(stream, known["load_id"], path, known, self.objects, _folder(name))
+            except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+                path.unlink(
+                    missing_ok=True
+                )  # the copy is broken, or was just removed: it is fetched once more
+        raise StoreError(f"manifest {self.objects.url}/{name} cannot be read", hint=RESTORE)
 
     def _writer(self, stream: StreamId, load_id: str, folder: Path) -> LoadWriter:
         return ObjectLoadWriter(stream, load_id, folder, self.runtime, self.objects)

@@ -83,6 +83,19 @@ def test_the_cache_can_be_deleted_at_any_time(bucket: Bucket) -> None:
     assert [part.path.stat().st_size for part in after.parts] == sizes
 
 
+def test_a_broken_copy_of_a_manifest_is_fetched_again(bucket: Bucket) -> None:
+    bucket.load(bucket.machine("a"), [b"{}\n"])
+    (copy,) = (bucket.folder / "a").rglob("manifest.json")
+    copy.write_bytes(b"")
+    (manifest,) = bucket.machine("a").manifests(STREAM)
+    assert manifest.rows == 1
+    (original,) = (bucket.folder / "bucket").rglob("manifest.json")
+    original.write_bytes(b"")
+    copy.unlink()
+    with pytest.raises(StoreError, match=r"manifest .* cannot be read"):
+        bucket.machine("a").manifests(STREAM)
+
+
 def test_a_part_that_is_not_what_its_manifest_says_is_refused(bucket: Bucket) -> None:
     bucket.load(bucket.machine("a"), [b"{}\n"])
     (part,) = (bucket.folder / "bucket").rglob("part-*")
