@@ -42,8 +42,28 @@ def test_the_instance_in_postgresql_records_a_run(
         outcome = run_job(Installation.load(workspace), instance, assets=["dictionary"])
         assert outcome.succeeded, outcome.failures
         assert instance.get_latest_materialization_event(dg.AssetKey("dictionary"))
-        assert instance.get_concurrency_config().pool_config.default_pool_limit == 1
+        _is_guarded(instance)
     assert not (tmp_path / "dagster" / "history").exists()
+
+
+def test_the_default_instance_limits_retries_and_monitors_its_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    with dagster_instance(tmp_path) as instance:
+        _is_guarded(instance)
+
+
+def _is_guarded(instance: dg.DagsterInstance) -> None:
+    assert instance.run_monitoring_enabled
+    assert instance.run_retries_enabled
+    assert instance.run_retries_max_retries == 2
+    concurrency = instance.get_concurrency_config()
+    assert concurrency.pool_config.default_pool_limit == 1
+    queue = concurrency.run_queue_config
+    assert queue is not None
+    assert {"key": "vitals/job", "limit": 1} in queue.tag_concurrency_limits
+    assert not instance.nux_enabled
 
 
 @pytest.mark.parametrize("profile", ["postgres", "celery", "kubernetes"])
