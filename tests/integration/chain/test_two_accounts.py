@@ -18,6 +18,7 @@ from connectors.config import load_sources
 from connectors.errors import ConfigurationError
 from connectors.sandbox.company.generate import Company, generate
 from connectors.sandbox.serve import Sandbox
+from pipelines.sandboxed import SOURCES
 from pipelines.staging.accounts import of_account
 from pipelines.steps.compute import VALUES, compute
 from pipelines.steps.freshness import freshness
@@ -59,11 +60,7 @@ class Site:
         for name, value in self.sandbox.environment().items():
             patch.setenv(f"{prefix}_{name}", value)
         for system in SYSTEMS:
-            text = (
-                (routes.SOURCES / f"{system}.yml")
-                .read_text(encoding="utf-8")
-                .replace("env:", f"env:{prefix}_")
-            )
+            text = (SOURCES / f"{system}.yml").read_text(encoding="utf-8").replace("env:", f"env:{prefix}_")
             config = {**yaml.safe_load(text), "account": self.account, "rate": routes.HURRY}
             if system in names:
                 config["name"] = names[system]
