@@ -198,6 +198,7 @@ def agreement_data(metric: Metric) -> Data:
         else None,
         "benchmarks": [{f.name: getattr(b, f.name) for f in fields(b)} for b in metric.benchmarks],
         "known_pitfalls": metric.known_pitfalls,
+        "no_value": metric.no_value,
         "suggested_actions": list(metric.suggested_actions),
         "settles_after": _span(metric.settles_after),
         "freshness": _span(metric.freshness),

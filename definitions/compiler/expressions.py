@@ -17,11 +17,12 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from definitions.compiler import nodes
+from definitions.compiler.calendar_sql import local_day
 from definitions.compiler.nodes import Node
 from definitions.compiler.operators import Operators
 from definitions.compiler.parsing import RefusedError, identifier_of, parse
 from definitions.compiler.typed import Scope, T, Typed, is_number, type_name
-from definitions.model import ColumnType
+from definitions.model import Calendar, ColumnType
 
 _FUNCTIONS = (
     "abs",
@@ -180,8 +181,15 @@ class _Translator(Operators):
         if kinds == {T.TIMESTAMP}:
             seconds = nodes.SecondsBetween(this=early.node, expression=late.node)
             return Typed(nodes.divide(seconds, nodes.number(86400)), T.DOUBLE)
-        days = [item.node if item.type is T.DATE else nodes.cast(item.node, T.DATE) for item in (early, late)]
+        days = [self._day(item) for item in (early, late)]
         return Typed(nodes.DaysBetween(this=days[0], expression=days[1]), T.INTEGER)
+
+    def _day(self, item: Typed) -> Node:
+        """A date, or the day of an instant where the metric lives: the other side is a day of that place."""
+        if item.type is T.DATE:
+            return item.node
+        calendar: Calendar | None = getattr(self.scope, "local", None)
+        return local_day(item.node, T.TIMESTAMP, calendar) if calendar else nodes.cast(item.node, T.DATE)
 
     def _metric(self, node: Node) -> Typed:
         if not node.expressions or not all(isinstance(item, exp.Column) for item in node.expressions):

@@ -94,10 +94,11 @@ def _movements(context: Context, source: Source) -> tuple[list[Cte], list[Scan]]
         condition = resolver.expression(parent, fold.filter, want=ColumnType.BOOLEAN)
         used.append(condition)
     table, joins = rows.from_clause(rows.expressions(used))
-    begin, end = (
-        local_day(nodes.column(name, parent.name), parent.columns[name].type, calendar)
-        for name in (validity.start, validity.end)
-    )
+    begin, end = (nodes.column(name, parent.name) for name in (validity.start, validity.end))
+    kind, until = (parent.columns[name].type for name in (validity.start, validity.end))
+    if kind is not until:
+        begin, end = local_day(begin, kind, calendar), local_day(end, until, calendar)
+        kind = ColumnType.DATE
     later = exp.GT(
         this=nodes.column(validity.end, parent.name), expression=nodes.column(validity.start, parent.name)
     )
@@ -110,8 +111,8 @@ def _movements(context: Context, source: Source) -> tuple[list[Cte], list[Scan]]
     base = nodes.select(
         [
             nodes.aliased(entity, "entity"),
-            nodes.aliased(begin, "from_day"),
-            nodes.aliased(end, "until_day"),
+            nodes.aliased(begin, "begins_at"),
+            nodes.aliased(end, "ends_at"),
             nodes.aliased(exact, "value"),
         ],
         table,
@@ -119,13 +120,14 @@ def _movements(context: Context, source: Source) -> tuple[list[Cte], list[Scan]]
         where=nodes.all_of([rows.condition(), kept, sane, nodes.not_null(entity.copy())]),
     )
     name = source.name
-    changes = _changes(name, fold.grain, context)
+    changes = _changes(name, fold.grain, context, kind)
     steps = _steps(name)
     spine = _spine(name, fold.grain, context)
     held = _held(name, fold.entity)
     ctes = [
         Cte(f"{name}_rows", base),
-        Cte(f"{name}_first_paid", _first_paid(name)),
+        Cte(f"{name}_turns", _turns(name)),
+        Cte(f"{name}_first_paid", _first_paid(name, context, kind)),
         Cte(f"{name}_changes", changes),
         Cte(f"{name}_steps", steps),
         Cte(f"{name}_periods", spine),
@@ -134,39 +136,62 @@ def _movements(context: Context, source: Source) -> tuple[list[Cte], list[Scan]]
     return ctes, [Scan(parent.name, parent.table, f"balances of {name}", ())]
 
 
-def _first_paid(name: str) -> exp.Select:
-    """The first day on which each entity had a value above zero."""
-    paid = exp.GT(this=nodes.column("value"), expression=nodes.number(0))
-    first = exp.Min(this=nodes.when(paid, nodes.column("from_day")))
+def _turns(name: str) -> exp.Select:
+    """Change of each entity's balance wherever it has one: a row enters where it begins and leaves where it ends."""
+    begins = nodes.equals(nodes.column("sign", "edge"), nodes.number(1))
+    turn = nodes.case([(begins, nodes.column("begins_at"))], nodes.column("ends_at"))
+    signs = nodes.values([nodes.number(1), nodes.number(-1)], "edge", ["sign"])
+    weighed = exp.Mul(this=nodes.column("sign", "edge"), expression=nodes.column("value"))
     return nodes.select(
-        [nodes.column("entity"), nodes.aliased(first, "first_paid_day")],
+        [
+            nodes.column("entity"),
+            nodes.aliased(turn, "turned_at"),
+            nodes.aliased(exp.Sum(this=weighed), "change"),
+        ],
         nodes.table(f"{name}_rows"),
+        joins=[nodes.join(signs, None, "CROSS")],
+        where=nodes.not_null(turn.copy()),
+        group=[nodes.column("entity"), turn.copy()],
+    )
+
+
+def _first_paid(name: str, context: Context, kind: ColumnType) -> exp.Select:
+    """The first day on which the balance of each entity was above zero; a credit may outweigh what a row says."""
+    order = nodes.ascending(nodes.column("turned_at"))
+    running = nodes.window(exp.Sum(this=nodes.column("change")), [nodes.column("entity")], [order], "running")
+    levels = nodes.select(
+        [nodes.column("entity"), nodes.column("turned_at"), nodes.aliased(running, "level")],
+        nodes.table(f"{name}_turns"),
+    )
+    paid = exp.GT(this=nodes.column("level"), expression=nodes.number(0))
+    first = exp.Min(this=nodes.when(paid, nodes.column("turned_at")))
+    return nodes.select(
+        [nodes.column("entity"), nodes.aliased(local_day(first, kind, context.calendar), "first_paid_day")],
+        nodes.subquery(levels, "levels"),
         group=[nodes.column("entity")],
     )
 
 
-def _changes(name: str, grain: str, context: Context) -> exp.Select:
+def _changes(name: str, grain: str, context: Context, kind: ColumnType) -> exp.Select:
     """Change of each entity's balance in each period that has one.
 
     The running period is read as of the last day asked for, as balances are: what is due to end later has not
     ended yet.
     """
-    sign = nodes.column("sign", "edge")
-    day = nodes.case(
-        [(nodes.equals(sign, nodes.number(1)), nodes.column("from_day"))], nodes.column("until_day")
-    )
-    start = period_start_of(lambda: day.copy(), grain, context.calendar)
-    weighed = exp.Mul(this=nodes.column("sign", "edge"), expression=nodes.column("value"))
-    signs = nodes.values([nodes.number(1), nodes.number(-1)], "edge", ["sign"])
+
+    def day() -> Node:
+        return local_day(nodes.column("turned_at"), kind, context.calendar)
+
+    start = period_start_of(day, grain, context.calendar)
     return nodes.select(
         [
             nodes.column("entity"),
             nodes.aliased(start, "period_start"),
-            nodes.aliased(exp.Sum(this=weighed), "change"),
+            nodes.aliased(exp.Sum(this=nodes.column("change")), "change"),
         ],
-        nodes.table(f"{name}_rows"),
-        joins=[nodes.join(signs, None, "CROSS"), *calendar_joins([grain], day.copy(), context.calendar)],
-        where=nodes.all_of([nodes.not_null(day.copy()), _has_come(day.copy(), context)]),
+        nodes.table(f"{name}_turns"),
+        joins=calendar_joins([grain], day(), context.calendar),
+        where=_has_come(day(), context),
         group=[nodes.column("entity"), start.copy()],
     )
 

@@ -66,9 +66,10 @@ class Resolver:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._resolved: dict[tuple[str, str, ColumnType | None, bool, str], Resolved] = {}
+        self._resolved: dict[tuple[str, str, ColumnType | None, bool, str, str], Resolved] = {}
         self._measures: dict[int, tuple[Measure, ResolvedMeasure]] = {}
         self._derived: dict[str, tuple[Node, tuple[MetricInput, ...]]] = {}
+        self._homes: dict[int, str] = {}
 
     def expression(
         self,
@@ -80,13 +81,15 @@ class Resolver:
         aggregates: bool = False,
         grouped: frozenset[str] = frozenset(),
         calendar: Calendar | None = None,
+        local: Calendar | None = None,
     ) -> Resolved:
         """One expression over one source's rows (over groups of them when ``aggregates``). With a calendar, times
-        can be cut in it (``created_at.month``)."""
-        key = (source.name, expression.text, want, aggregates, calendar.name if calendar else "")
+        can be cut in it (``created_at.month``); instants that meet days are days of ``local`` (default: of UTC)."""
+        zones = (calendar.name if calendar else "", local.name if local else "")
+        key = (source.name, expression.text, want, aggregates, *zones)
         found = self._resolved.get(key)
         if found is None:
-            scope = SourceScope(self, source, aggregates, grouped, calendar)
+            scope = SourceScope(self, source, aggregates, grouped, calendar, local)
             try:
                 typed = translate(expression.text, scope, want=want)
             except RefusedError as refused:
@@ -146,7 +149,11 @@ class Resolver:
         condition = None
         if measure.filter is not None:
             condition = self.expression(
-                source, measure.filter, want=ColumnType.BOOLEAN, path=(*path, "filter")
+                source,
+                measure.filter,
+                want=ColumnType.BOOLEAN,
+                path=(*path, "filter"),
+                local=self._home(measure),
             )
         resolved = ResolvedMeasure(
             source.name, measure.agg, expr, condition, measure.time or source.time or "", measure.percentile
@@ -162,7 +169,18 @@ class Resolver:
             want = ColumnType.BOOLEAN
         elif measure.agg not in (Aggregation.COUNT, Aggregation.COUNT_DISTINCT):
             want = ColumnType.DOUBLE
-        return self.expression(source, measure.expr, want=want, path=(*path, "expr"))
+        return self.expression(
+            source, measure.expr, want=want, path=(*path, "expr"), local=self._home(measure)
+        )
+
+    def _home(self, measure: Measure) -> Calendar | None:
+        """The calendar of the metric that a measure belongs to."""
+        if not self._homes:
+            metrics = self.catalogue.metrics.values()
+            self._homes = {
+                id(operand): metric.calendar for metric in metrics for _, operand in operands(metric)
+            }
+        return self.catalogue.calendars.get(self._homes.get(id(measure), ""))
 
     def derived(self, metric: Metric) -> tuple[Node, tuple[MetricInput, ...]]:
         """A derived metric's expression over its inputs' aliases, and the inputs it uses, in order of alias."""

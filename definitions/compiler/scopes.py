@@ -56,13 +56,17 @@ class MetricNeed:
 
 @dataclass(slots=True)
 class SourceScope:
-    """Names that an expression over one source may use: its columns and dimensions, and those over its joins."""
+    """Names that an expression over one source may use: its columns and dimensions, and those over its joins.
+
+    With ``calendar`` times can be cut in it; ``local`` is the one whose days count where days meet instants.
+    """
 
     resolver: Resolver
     source: Source
     aggregates: bool = False
     grouped: frozenset[str] = frozenset()
     calendar: Calendar | None = None
+    local: Calendar | None = None
     needs: set[Need] = field(default_factory=set)
     metrics: set[MetricNeed] = field(default_factory=set)
 
@@ -126,6 +130,10 @@ class _Prefixed:
     source: Source
     path: tuple[str, ...]
     aggregates: bool = False
+
+    @property
+    def local(self) -> Calendar | None:
+        return self.outer.local
 
     def column(self, parts: tuple[str, ...]) -> Typed | None:
         return self.outer._find(self.source, parts, self.path)

@@ -210,6 +210,7 @@ def _rules(catalogue: Catalogue, names: Sequence[str], as_of: datetime) -> pd.Da
                 "least": metric.minimum_sample or 0,
                 "cohort": settling.cohort,
                 "revision": settling.revision,
+                "no_value": metric.no_value,
                 "today": pd.Timestamp(local_day(catalogue.calendars[metric.calendar], as_of)),
             }
         )
@@ -247,6 +248,10 @@ def _states(frame: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
     reason[unknown] = "no rows in the period"
     reason[unknown & observed] = "rows without a value"
     reason[unknown & observed & empty.to_numpy()] = "the denominator is empty"
+    # A sample is the smallest of the inputs', so that one above zero says that each of them has rows.
+    meaning = frame["no_value"].to_numpy(dtype=object)
+    explained = unknown & observed & (sample > 0) & (meaning != "")
+    reason[explained] = meaning[explained]
     return frame.assign(
         value=value,
         numerator=numerator,

@@ -327,6 +327,7 @@ class Metric:
     drivers: Drivers | None = None
     benchmarks: tuple[Benchmark, ...] = ()
     known_pitfalls: str = ""
+    no_value: str = ""
     suggested_actions: tuple[str, ...] = ()
     amber_at: float | None = None
     red_at: float | None = None
@@ -350,7 +351,7 @@ class Metric:
 
     @property
     def aggregation(self) -> str:
-        """How published values may be rolled up: sum, last, ratio, mean, median or none."""
+        """How published values may be rolled up: sum, last, ratio, mean or none. Source: published tables, point 9."""
         formula = self.formula
         if isinstance(formula, Simple):
             return _ROLLUP.get(formula.measure.agg, "none")
@@ -370,5 +371,4 @@ _ROLLUP = {
     Aggregation.SUM: "sum",
     Aggregation.SUM_BOOLEAN: "sum",
     Aggregation.AVG: "mean",
-    Aggregation.MEDIAN: "median",
 }

@@ -272,6 +272,7 @@ class MetricShape(Shape):
     drivers: DriversShape | None = None
     benchmarks: tuple[BenchmarkShape, ...] = ()
     known_pitfalls: Prose = ""
+    no_value: Prose = Field("", description="what it means that nothing is missing and yet there is no value")
     suggested_actions: Texts = ()
     settles_after: Duration | None = None
     freshness: Duration | None = None
@@ -279,8 +280,8 @@ class MetricShape(Shape):
     replaced_by: Name | None = None
     deprecated_on: Date | None = None
     reviewed_on: Date | None = Field(None, description="day of the last review by its owner")
-    silence: tuple[SilenceShape, ...] = ()
     reviewed_by: Text | None = Field(None, description="who reviewed it: not who proposed the version")
+    silence: tuple[SilenceShape, ...] = ()
     meta: dict[str, Text] = Field(default_factory=dict)
 
     def formula(self, here: Here) -> Formula:
@@ -329,6 +330,7 @@ class MetricShape(Shape):
                 Benchmark(b.label, b.low, b.high, b.applies_to, b.source) for b in self.benchmarks
             ),
             known_pitfalls=self.known_pitfalls,
+            no_value=self.no_value,
             suggested_actions=self.suggested_actions,
             amber_at=self.amber_at,
             red_at=self.red_at,
@@ -342,9 +344,9 @@ class MetricShape(Shape):
             deprecated_on=self.deprecated_on,
             silences=silences_of(self.silence),
             reviewed_on=self.reviewed_on,
+            reviewed_by=self.reviewed_by,
             undeclared=tuple(key for key in AGREEMENTS if key not in self.model_fields_set),
             meta=dict(sorted(self.meta.items())),
-            reviewed_by=self.reviewed_by,
             location=here.location,
         )
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date
 
+from definitions.compiler.resolve import Resolver
+from definitions.compiler.states import settling_of
 from definitions.model import (
     Catalogue,
     Direction,
     Frequency,
     Grain,
     Metric,
-    Source,
     Target,
 )
 from pipelines.publishing.calendar_rows import company_calendar, dates
@@ -74,14 +75,14 @@ def dictionary_rows(
     `hashes` are the definition hashes by metric; `first` and `last` the days that `dim_date` has to reach
     over.
     """
-    metrics = [metric for _, metric in sorted(catalogue.metrics.items())]
+    metrics, resolver = [metric for _, metric in sorted(catalogue.metrics.items())], Resolver(catalogue)
     calendar = company_calendar(catalogue)
     return DictionaryRows(
         dates=tuple(dates(calendar, first, last)),
         teams=tuple(_teams(catalogue)),
         people=tuple(_people(catalogue)),
         metrics=tuple(_metric(metric) for metric in metrics),
-        versions=tuple(_version(catalogue, metric, hashes[metric.name]) for metric in metrics),
+        versions=tuple(_version(resolver, metric, hashes[metric.name]) for metric in metrics),
         changes=tuple(_changes(metrics)),
         audiences=tuple(
             MetricAudienceRow(m.name, role) for m in metrics for role in sorted(set(m.restricted_to))
@@ -162,7 +163,8 @@ def headline_grain(frequency: Frequency, grains: tuple[str, ...]) -> str:
     )
 
 
-def _version(catalogue: Catalogue, metric: Metric, definition_hash: str) -> MetricVersionRow:
+def _version(resolver: Resolver, metric: Metric, definition_hash: str) -> MetricVersionRow:
+    catalogue = resolver.catalogue
     sources = [catalogue.sources[name] for name in sources_of(catalogue, metric)]
     words = describe(catalogue, metric)
     change = next((c for c in metric.changes if c.version == metric.version), None)
@@ -184,7 +186,7 @@ def _version(catalogue: Catalogue, metric: Metric, definition_hash: str) -> Metr
         source_tables=tuple(sorted({source.table for source in sources})),
         segments=tuple("|".join(segment) for segment in metric.segments),
         minimum_sample=metric.minimum_sample,
-        restatement_days=_settles_after(metric, sources),
+        restatement_days=settling_of(resolver, metric.name).days,
         freshness_sla_seconds=_fresh_for(metric),
         known_pitfalls=metric.known_pitfalls or None,
         related_leading=tuple(driven_by),
@@ -199,11 +201,6 @@ def _version(catalogue: Catalogue, metric: Metric, definition_hash: str) -> Metr
         definition_file=metric.location.file or None,
         definition_line=metric.location.line or None,
     )
-
-
-def _settles_after(metric: Metric, sources: list[Source]) -> int:
-    spans = [metric.settles_after] if metric.settles_after else [s.settles_after for s in sources]
-    return max((int(span.days) for span in spans if span is not None), default=0)
 
 
 def _fresh_for(metric: Metric) -> int:

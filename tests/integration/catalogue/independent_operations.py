@@ -481,7 +481,7 @@ def realization(facts: Facts, period: Period) -> Value:
     return over(total(frame, "amount"), total(frame, "billed_amount"))
 
 
-D, W, M, Q = "day", "week", "month", "quarter"
+D, W, M, Q, T = "day", "week", "month", "quarter", "trailing_30d"
 KPIS: dict[str, tuple[Kpi, tuple[str, ...]]] = {
     kpi.__name__: (kpi, grains)
     for kpi, grains in (
@@ -490,7 +490,7 @@ KPIS: dict[str, tuple[Kpi, tuple[str, ...]]] = {
         (new_teams, (W, M)), (accounts_onboarded, (W, M)), (inviting_teams, (W, M)), (features_per_team, (W, M)),
         (paid_plan_teams, (W, M)), (ticket_volume, (D, W, M, Q)), (first_response_time, (D, W, M, Q)),
         (tickets_unanswered, (D, W, M, Q)), (resolution_rate, (W, M, Q)), (first_contact_resolution, (W, M, Q)),
-        (resolution_time_p90, (D, W, M, Q)), (csat, (D, W, M, Q)), (nps, (D, W, M, Q)), (nps_responses, (W, M, Q)),
+        (resolution_time_p90, (D, W, M, Q)), (csat, (D, W, M, Q)), (nps, (T, M, Q)), (nps_responses, (W, M, Q)),
         (at_risk_accounts, (D, W, M, Q)), (save_rate, (M,)), (open_critical_bugs, (D, W, M, Q)),
         (open_incidents, (D, W, M, Q)), (new_bugs, (D, W, M, Q)), (bug_sla_met, (W, M, Q)),
         (deployments_per_day, (D, W, M, Q)), (deployment_frequency, (W, M, Q)), (deploy_lead_time, (D, W, M, Q)),

@@ -4,7 +4,7 @@ sandbox company."""
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,6 +27,8 @@ WORLDS = [(1, "UTC"), (2, "America/New_York"), (3, "Australia/Sydney"), (0, "san
 
 def periods(grain: str, company: Company) -> list[Period]:
     """Whole periods between the first and the last day; of days, those around the edges stand for the rest."""
+    if grain == "trailing_30d":
+        return [Period(p.last - timedelta(days=29), p.last, p.zone) for p in periods("day", company)]
     starts = pd.date_range(company.first, company.last, freq=STARTS[grain])
     found = [Period(start.date(), (start + ENDS[grain]).date(), company.zone) for start in starts]
     found = [period for period in found if period.last <= company.last]
