@@ -16,9 +16,11 @@ from connectors.sandbox.company import (
     business,
     crm,
     deals,
+    delivery,
     demand,
     engagement,
     product,
+    recommendation,
     support,
     tracker,
 )
@@ -45,12 +47,12 @@ class Company:
     sprints: tracker.Sprints
     issues: tracker.Issues
     worklogs: tracker.Worklogs
-    deployments: tracker.Deployments
-    reviews: tracker.Reviews
+    deployments: delivery.Deployments
+    reviews: delivery.Reviews
     conversations: support.Conversations
     contacts: support.Contacts
     escalations: support.Escalations
-    nps: support.Nps
+    nps: recommendation.Nps
     users: product.Users
     events: product.Events
     business: business.Business
@@ -119,12 +121,12 @@ def generate(seed: int = 7, scale: float = 1.0) -> Company:
         sprints=tracker.sprints(),
         issues=issues,
         worklogs=tracker.worklogs(seed, issues),
-        deployments=tracker.deployments(seed, scale),
-        reviews=tracker.reviews(seed, scale),
+        deployments=delivery.deployments(seed, scale),
+        reviews=delivery.reviews(seed, scale),
         conversations=conversations,
         contacts=contacts,
         escalations=escalations,
-        nps=support.nps(seed, customers),
+        nps=recommendation.nps(seed, customers),
         users=users,
         events=product.events(seed, users),
         business=business.generate(seed, scale, leads, lines),

@@ -1,4 +1,4 @@
-"""Support conversations with their parts and ratings, the contacts who write them, escalations, and NPS answers.
+"""Support conversations with their parts and ratings, the contacts who write them, and escalations.
 
 Volume follows the number of paying customers, the week and the holidays; outages and the bad release bring more
 tickets
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from connectors.sandbox.company import stories
+from connectors.sandbox.company.audience import UNKNOWN_ACCOUNT, paying_account, paying_per_day
 from connectors.sandbox.company.deals import Customers
 from connectors.sandbox.company.demand import Accounts
 from connectors.sandbox.company.log import KEEP, Change, Log
@@ -29,26 +30,21 @@ from connectors.sandbox.company.randoms import (
 from connectors.sandbox.company.timeline import (
     DAY,
     DAYS,
-    END,
-    END_DAY,
     HOUR,
     MINUTE,
     NEVER,
     NONE,
     SECOND,
-    START_DAY,
     Bools,
     Floats,
     Ints,
     day_number,
     weekday,
 )
-from connectors.sandbox.company.words import ENTERPRISE, OPEN, PENDING, SOLVED
+from connectors.sandbox.company.words import OPEN, PENDING, SOLVED
 
 TICKETS_PER_CUSTOMER_DAY = 0.0195
-NPS_PER_CUSTOMER_DAY = 0.0085
 AGENTS = 12
-UNKNOWN_ACCOUNT = -2
 ASSIGNMENT, ADMIN_COMMENT, USER_COMMENT, NOTE, SNOOZE, CLOSE, REOPEN = range(7)
 """Kinds of conversation parts; REOPEN is a user's comment on a closed conversation."""
 MAX_TURNS = 7
@@ -120,44 +116,6 @@ class Escalations:
     def size(self) -> int:
         """Number of escalations."""
         return int(self.conversation.size)
-
-
-@dataclass(frozen=True)
-class Nps:
-    """NPS answers by time; `account` as for conversations."""
-
-    account: Ints
-    score: Ints
-    at: Ints
-
-    @property
-    def size(self) -> int:
-        """Number of answers."""
-        return int(self.at.size)
-
-
-def paying_per_day(customers: Customers) -> Floats:
-    """Number of paying accounts on each day of the axis."""
-    steps = np.zeros(DAYS.size + 1, dtype=np.float64)
-    for days, step in ((customers.start, 1.0), (customers.end, -1.0), (customers.back, 1.0)):
-        inside = days < END_DAY
-        np.add.at(steps, np.clip(days[inside] - START_DAY, 0, DAYS.size), step)
-    return np.cumsum(steps)[:-1]
-
-
-def paying_account(rng: Rng, customers: Customers, days: Ints) -> Ints:
-    """A random account that pays on each of the given days (tries a few times, then takes any)."""
-    found = rng.integers(0, customers.account.size, days.size)
-    for _ in range(10):
-        pays = (customers.start[found] <= days) & (
-            (customers.end[found] > days) | (customers.back[found] <= days)
-        )
-        retry = np.flatnonzero(~pays)
-        if retry.size == 0:
-            break
-        found[retry] = rng.integers(0, customers.account.size, retry.size)
-    accounts: Ints = customers.account[found]
-    return accounts
 
 
 def satisfaction(at: Ints) -> Floats:
@@ -408,26 +366,3 @@ def _escalations(rng: Rng, conversations: Conversations) -> Escalations:
         ],
     )
     return Escalations(who, log)
-
-
-def nps(seed: int, customers: Customers) -> Nps:
-    """Draw NPS answers; enterprise customers are kinder, the bad release is remembered for a month."""
-    rng = stream(seed, "support", "nps")
-    at = arrivals(rng, paying_per_day(customers) * NPS_PER_CUSTOMER_DAY * season("product"), spread=5.0)
-    account = paying_account(rng, customers, at // DAY)
-    tier = np.full(int(customers.account.max()) + 1, 0, dtype=np.int64)
-    tier[customers.account] = customers.tier
-    release = stories.BAD_RELEASE
-    hurt = (at // DAY >= day_number(release.start) + 2) & (at // DAY < day_number(release.end) + 20)
-    detractor = np.where(hurt, 0.36, np.where(tier[account] == ENTERPRISE, 0.14, 0.20))
-    promoter = np.where(hurt, 0.33, np.where(tier[account] == ENTERPRISE, 0.58, 0.50))
-    luck = rng.random(at.size)
-    score = np.where(
-        luck < detractor,
-        pick(rng, at.size, (1, 1, 1, 2, 3, 5, 7)),
-        np.where(luck > 1 - promoter, 9 + pick(rng, at.size, (0.5, 0.5)), 7 + pick(rng, at.size, (0.4, 0.6))),
-    )
-    account[chance(rng, 0.03, at.size)] = NONE
-    account[chance(rng, 0.01, at.size)] = UNKNOWN_ACCOUNT
-    inside = at < END
-    return Nps(account[inside], score[inside].astype(np.int64), at[inside])
