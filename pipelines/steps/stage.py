@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from connectors.raw_store import RawStore
 from connectors.stream import Stream
-from connectors.typed import MERGE_KEYS, NEWEST_BY, empty_table, read_loads
+from connectors.typed import MERGE_KEYS, NEWEST_BY, TypedBatch, empty_table, read_loads
 from pipelines import handover
 from pipelines.installation import Installation
 from pipelines.publishing.records import FreshnessRow
@@ -78,17 +78,26 @@ def _land(warehouse: Warehouse, store: RawStore, source: SourceInstance, stream:
     loads = rows = written = quarantined = 0
     batches = read_loads(store, source.config, stream, _last_load(warehouse, place))
     for load_id, pieces in groupby(batches, key=lambda batch: batch.load_id):
+        refused: list[pa.Table] = []
         with warehouse.transaction():
-            for piece in pieces:
-                result = warehouse.merge(table, piece.table, MERGE_KEYS, NEWEST_BY)
-                rows += result.offered
-                written += result.written
-                if piece.quarantine.num_rows:
-                    warehouse.append(QUARANTINE, piece.quarantine)
-                    quarantined += piece.quarantine.num_rows
+            tables = _well_read(pieces, refused)
+            result = warehouse.merge_all(table, tables, MERGE_KEYS, NEWEST_BY)
+            rows += result.offered
+            written += result.written
+            for broken in refused:
+                warehouse.append(QUARANTINE, broken)
+                quarantined += broken.num_rows
             _note(warehouse, place, load_id)
         loads += 1
     return Landed(table, loads, rows, written, quarantined)
+
+
+def _well_read(pieces: Iterable[TypedBatch], refused: list[pa.Table]) -> Iterator[pa.Table]:
+    """The typed rows of each piece; what it puts aside is collected beside."""
+    for piece in pieces:
+        if piece.quarantine.num_rows:
+            refused.append(piece.quarantine)
+        yield piece.table
 
 
 def _prepare(warehouse: Warehouse) -> None:

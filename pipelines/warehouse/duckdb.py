@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -133,6 +133,56 @@ class DuckDBWarehouse:
             self._connection.execute("DROP TABLE newest")
         return MergeResult(offered=int(rows.num_rows), written=int(written[0][0]))
 
+    def merge_all(
+        self, table: str, pieces: Iterable[pa.Table], keys: Sequence[str], newest_by: Sequence[str] = ()
+    ) -> MergeResult:
+        offered = written = 0
+        with self.transaction():
+            filling: bool | None = None
+            for piece in pieces:
+                if filling is None and piece.num_rows:
+                    filling = self._is_news(table, piece, keys)
+                if not filling:
+                    result = self.merge(table, piece, keys, newest_by)
+                    written += result.written
+                else:
+                    self.append(table, piece)
+                    written += piece.num_rows
+                offered += piece.num_rows
+            if filling:
+                written -= self._drop_repeats(table, keys, newest_by)
+        return MergeResult(offered=offered, written=written)
+
+    def _is_news(self, table: str, rows: pa.Table, keys: Sequence[str]) -> bool:
+        """Does no row of the table share the first part of its key (the account, say) with any of `rows`?"""
+        if not keys or keys[0] not in self.columns(table):
+            return False
+        key = _quoted(keys[0])
+        with self._offered(rows):
+            found = self._connection.execute(
+                f"SELECT EXISTS (SELECT 1 FROM {_quoted(table)} WHERE {key} IN (SELECT DISTINCT {key} FROM offered))"
+            ).fetchall()
+        return not found[0][0]
+
+    def _drop_repeats(self, table: str, keys: Sequence[str], newest_by: Sequence[str]) -> int:
+        """Of rows with the same key, keep the newest, of equal ones the first; returns how many went."""
+        key_list = ", ".join(_quoted(key) for key in keys)
+        repeated = f"SELECT {key_list} FROM {_quoted(table)} GROUP BY {key_list} HAVING count(*) > 1"
+        if not self._connection.execute(f"SELECT EXISTS ({repeated})").fetchall()[0][0]:
+            return 0
+        same = " AND ".join(f"one.{_quoted(key)} IS NOT DISTINCT FROM many.{_quoted(key)}" for key in keys)
+        order = "".join(f"one.{_quoted(name)} DESC NULLS LAST, " for name in newest_by)
+        partition = ", ".join(f"one.{_quoted(key)}" for key in keys)
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE older AS SELECT one.rowid AS place FROM {_quoted(table)} AS one"
+            f" JOIN ({repeated}) AS many ON {same}"
+            f" QUALIFY row_number() OVER (PARTITION BY {partition} ORDER BY {order}one.rowid) > 1"
+        )
+        self._connection.execute(f"DELETE FROM {_quoted(table)} WHERE rowid IN (SELECT place FROM older)")
+        dropped = self._connection.execute("SELECT count(*) FROM older").fetchall()
+        self._connection.execute("DROP TABLE older")
+        return int(dropped[0][0])
+
     def _all_new(self, table: str, key_list: str, same_key: str) -> bool:
         """Are the offered keys all different, and none of them in the table? Then there is nothing to compare.
 
@@ -201,10 +251,12 @@ class DuckDBWarehouse:
 
     @contextmanager
     def _offered(self, rows: pa.Table) -> Iterator[None]:
-        self._connection.register("offered", rows)
+        offered = _Offered(rows)
+        self._connection.register("offered", offered)
         try:
             yield
         finally:
+            offered.rows = None
             self._connection.unregister("offered")
 
     def _prepare(self, table: str) -> None:
@@ -238,6 +290,19 @@ class DuckDBWarehouse:
     def _count(self, table: str) -> int:
         row = self._connection.execute(f"SELECT count(*) FROM {_quoted(table)}").fetchall()
         return int(row[0][0])
+
+
+class _Offered:
+    """Rows under a name that statements can read.
+
+    The engine keeps what was registered in a transaction until that ends: this it may keep, the rows it may not.
+    """
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.rows: pa.Table | None = rows
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return (self.rows if self.rows is not None else pa.table({})).__arrow_c_stream__(requested_schema)
 
 
 def _split(table: str) -> tuple[str, str]:

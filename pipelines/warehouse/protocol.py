@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -47,6 +47,15 @@ class Warehouse(Protocol):
         A row already in the table wins over an offered one that is older by `newest_by`, so replays and late
         arrivals in any order end in the same table. Creates the table (and its schema) if it is absent and
         adds columns that are new.
+        """
+
+    def merge_all(
+        self, table: str, pieces: Iterable[pa.Table], keys: Sequence[str], newest_by: Sequence[str] = ()
+    ) -> MergeResult:
+        """Upsert the pieces of one load: the table ends as after a `merge` of each, one after the other.
+
+        A row that a later piece replaces is not counted as written. The usual case of a first load costs no
+        comparison of rows.
         """
 
     def replace(self, table: str, sql: str) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
+import weakref
 from pathlib import Path
 
 import duckdb
@@ -46,6 +48,64 @@ def test_merge_ends_at_the_newest_version_whatever_the_order(versions, random, s
     assert len(found) == len(expected)
 
 
+@given(VERSIONS, st.randoms(use_true_random=False), st.integers(1, 7), st.integers(0, 30), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_a_load_in_pieces_ends_as_a_merge_of_each(versions, random, size, held, shared) -> None:
+    """Whatever the table held, whether rows repeat within a piece or between pieces, and whoever else is in it."""
+    shuffled = list(versions)
+    random.shuffle(shuffled)
+    held = min(held, len(shuffled))
+    keys, newest = (["account", "id"], ["cursor", "sequence"]) if shared else (["id"], ["cursor", "sequence"])
+
+    schema = pa.schema([("id", pa.string()), ("cursor", pa.int64()), ("sequence", pa.int64())])
+
+    def of(some: list[tuple[int, int, int]], account: str = "east") -> pa.Table:
+        accounts = pa.array([account] * len(some), pa.string())
+        return rows(some).cast(schema).append_column("account", accounts)
+
+    pieces = [of(shuffled[start : start + size]) for start in range(held, len(shuffled), size)]
+    with DuckDBWarehouse(":memory:") as warehouse:
+        for name in ("one_by_one", "together"):
+            warehouse.write(f"crm.{name}", of([]))
+            if held:
+                warehouse.merge(f"crm.{name}", of(shuffled[:held]), keys, newest)
+            warehouse.merge(f"crm.{name}", of([(1, 5, 0)], "west"), keys, newest)
+        before = warehouse.query("SELECT * FROM crm.together")
+        for piece in pieces:
+            warehouse.merge("crm.one_by_one", piece, keys, newest)
+        result = warehouse.merge_all("crm.together", iter(pieces), keys, newest)
+        ends = [
+            warehouse.query(f"SELECT * FROM crm.{name} ORDER BY ALL").to_pylist()
+            for name in ("one_by_one", "together")
+        ]
+        again = warehouse.merge_all("crm.together", iter(pieces), keys, newest)
+    assert ends[0] == ends[1]
+    assert result.offered == len(shuffled) - held
+    news = [row for row in ends[1] if row not in before.to_pylist()]
+    assert len(news) <= result.written <= result.offered
+    assert again.written == 0
+
+
+def test_a_large_load_that_repeats_itself_keeps_the_newest_of_each(tmp_path: Path) -> None:
+    """Row groups that were written before the repeats were found lose the older rows too."""
+    count = 150_000
+    first = pa.table({"id": [str(n) for n in range(count)], "cursor": pa.array([1] * count, pa.int64())})
+    second = pa.table({"id": [str(n) for n in range(0, count, 3)], "cursor": pa.array(range(0, count, 3))})
+    path = tmp_path / "warehouse.duckdb"
+    with DuckDBWarehouse(path) as warehouse:
+        warehouse.write("crm.things", first.slice(0, 0))
+        result = warehouse.merge_all("crm.things", iter([first, second]), ["id"], ["cursor"])
+        assert (result.offered, result.written) == (count + count // 3, count)
+    with DuckDBWarehouse(path) as warehouse:
+        found = warehouse.query(
+            "SELECT count(*) AS n, count(DISTINCT id) AS ids, sum(cursor) AS s FROM crm.things"
+        )
+    # The row 0 of the second is older than that of the first.
+    assert found.to_pylist() == [
+        {"n": count, "ids": count, "s": count - (count // 3) + 1 + sum(range(3, count, 3))}
+    ]
+
+
 def test_merge_of_the_same_rows_again_changes_nothing() -> None:
     with DuckDBWarehouse(":memory:") as warehouse:
         table = rows([(1, 1, 0), (2, 1, 0)])
@@ -76,6 +136,19 @@ def test_many_rows_put_into_a_table_made_empty_in_the_same_transaction_are_all_t
             else:
                 warehouse.merge("crm.things", many, ["id"])
         assert warehouse.query("SELECT id FROM crm.things").num_rows == 130_000
+
+
+@pytest.mark.parametrize("how", ["append", "merge", "write"])
+def test_rows_are_let_go_of_before_the_transaction_ends(how: str) -> None:
+    """What is registered under a name is kept until then; twenty pieces of a load would be in memory together."""
+    with DuckDBWarehouse(":memory:") as warehouse, warehouse.transaction():
+        table = pa.table({"id": ["a", "b"]})
+        left = weakref.ref(table)
+        put = getattr(warehouse, how)
+        put("crm.things", table, ["id"]) if how == "merge" else put("crm.things", table)
+        del table
+        gc.collect()
+        assert left() is None
 
 
 def test_a_failed_transaction_leaves_nothing() -> None:
