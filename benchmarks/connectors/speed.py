@@ -25,23 +25,20 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from benchmarks.connectors.issues import CONTRACT, PER_PAGE, pages, write_pages
+from benchmarks.connectors.issues import PER_PAGE, pages, write_pages
 
-WAREHOUSE_MEMORY = "160MB"
 DICT_SHARE = 20
 DLT_MODES = ("arrow", "arrow-hand", "dict")
 
 
-def floor(path: Path, url: str) -> int:
+def floor(path: Path, url: str) -> tuple[int, dict[str, float]]:
     """Read and parse."""
     rows = 0
     if url:
@@ -54,77 +51,21 @@ def floor(path: Path, url: str) -> int:
             )
             rows += len(body["issues"])
             token = body.get("nextPageToken", "")
-        return rows
+        return rows, {}
     for page in pages(path):
         rows += len(orjson.loads(page)["issues"])
-    return rows
-
-
-def ours(path: Path, url: str) -> int:
-    """Land, then type and merge."""
-    from connectors.answer import Answer
-    from connectors.config import source_from
-    from connectors.http import HttpClient
-    from connectors.load import run_load
-    from connectors.load_report import Task
-    from connectors.paging import Token
-    from connectors.rate import RateBudget
-    from connectors.raw_store import RawStore, StreamId
-    from connectors.runtime import Runtime
-    from connectors.settings import LoadSettings
-    from connectors.state import StateStore
-    from connectors.stream import Cursor, Request, Stream
-    from connectors.typed import MERGE_KEYS, NEWEST_BY, empty_table, read_loads
-    from pipelines.warehouse.duckdb import DuckDBWarehouse
-
-    class File:
-        """Answers every request with the next page of the file."""
-
-        def __init__(self) -> None:
-            self._pages = pages(path)
-
-        def send(self, method: str, path: str, **rest: Any) -> Answer:
-            return Answer(f"{method} {path}", 200, {}, next(self._pages))
-
-    stream = Stream(
-        name="issues",
-        contract=CONTRACT,
-        request=Request("GET", ""),
-        paging=Token("token", "nextPageToken", last_at="isLast"),
-        records="issues",
-        cursor=Cursor("fields.updated", precision=timedelta(milliseconds=1)),
-        overlap=timedelta(hours=1),
-    )
-    runtime = Runtime(clock=lambda: datetime(2026, 6, 15, tzinfo=UTC))
-    budget = RateBudget(1_000_000, 1.0, monotonic=runtime.monotonic, sleep=runtime.sleep)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        store, states = RawStore(home, runtime), StateStore(home / "state.sqlite")
-        stream_id = StreamId("jira", "acme", "issues")
-        client = HttpClient(url, runtime=runtime, rate=budget) if url else File()
-        run_load(Task(stream, stream_id, client, store, states, "hash", "3", runtime, LoadSettings()))
-        source = source_from({"system": "jira", "account": "acme"}, "benchmark")
-        with DuckDBWarehouse(home / "warehouse.duckdb", memory_limit=WAREHOUSE_MEMORY) as warehouse:
-            warehouse.write("jira.issues", empty_table(CONTRACT))
-            for _, batches in groupby(read_loads(store, source, stream), key=lambda batch: batch.load_id):
-                with warehouse.transaction():
-                    for batch in batches:
-                        warehouse.merge("jira.issues", batch.table, MERGE_KEYS, NEWEST_BY)
-            found = warehouse.query(
-                "SELECT count(*) AS n, count(created_at) AS typed FROM jira.issues"
-            ).to_pylist()
-        assert found[0]["n"] == found[0]["typed"]
-        return int(found[0]["n"])
+    return rows, {}
 
 
 def child(contender: str, path: Path, url: str) -> None:
     """Run one contender in this process and print what it took."""
+    run = floor
     if contender == "ours":  # as dlt, it is imported before the clock starts
-        import pipelines.warehouse.duckdb  # noqa: F401
+        from benchmarks.connectors.ours import load as run
     before = _cpu()
-    rows = {"floor": floor, "ours": ours}[contender](path, url)
+    rows, stages = run(path, url)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({"rows": rows, "cpu": _cpu() - before, "peak": peak}))
+    print(json.dumps({"rows": rows, "cpu": _cpu() - before, "peak": peak, "stages": stages}))
 
 
 def _cpu() -> float:
@@ -198,6 +139,10 @@ def compare(path: Path, url: str, rows: int, dlt: str, rounds: int) -> None:
         )
     for name in list(speed)[2:]:
         print(f"ours / {name}: {speed['ours'] / speed[name]:.1f}")
+    if stages := best["ours"].get("stages"):
+        print("\n| stage of ours | CPU-seconds |\n|---|---:|")
+        for stage, seconds in stages.items():
+            print(f"| {stage} | {seconds:.2f} |")
 
 
 def main() -> None:
