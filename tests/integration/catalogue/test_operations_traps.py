@@ -226,6 +226,16 @@ def test_p0_incidents_of_more_than_half_an_hour_open_ones_included(
     )
 
 
+@pytest.mark.parametrize("word", ["critical", "Critical", "CRITICAL"])
+def test_a_priority_is_a_word_in_any_case(company: Make, word: str) -> None:
+    row = issue(
+        "1", priority=word, resolved_at=BORN + timedelta(days=1), status_category="done", status="Done"
+    )
+    made = company(["open_critical_bugs", "bug_sla_met"], tracker([row, issue("2", priority=word)], []))
+    assert made.value("open_critical_bugs", date(2024, 1, 1)) == 1
+    assert made.value("bug_sla_met", date(2024, 1, 1)) == 0.5
+
+
 @pytest.mark.parametrize(("extra", "met"), [(0, 1.0), (1, 0.0)])
 def test_a_deadline_is_met_up_to_its_last_second(company: Make, extra: int, met: float) -> None:
     """Due on the first of May, by UTC: it counts there, wherever it was created."""

@@ -9,6 +9,6 @@ SELECT
     issues.created_at + levels.hours * INTERVAL 1 HOUR AS due_at,
     coalesce(issues.resolved_at <= issues.created_at + levels.hours * INTERVAL 1 HOUR, FALSE) AS is_met
 FROM tracker.issues AS issues
-JOIN (VALUES ('critical', 120), ('high', 240)) AS levels (priority, hours) ON levels.priority = issues.priority
+JOIN (VALUES ('critical', 120), ('high', 240)) AS levels (priority, hours) ON levels.priority = lower(issues.priority)
 WHERE issues.type = 'bug' AND NOT issues.is_deleted
 ORDER BY issues.issue_id
