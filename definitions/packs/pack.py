@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -153,6 +154,7 @@ def shipped_texts() -> dict[str, str | bytes]:
     }
 
 
+@lru_cache(maxsize=len(MODELS))
 def library(model: str) -> Catalogue:
     """Every source and metric that a company of this model may choose from: the shipped ones and the pack's own."""
     texts = shipped_texts()
