@@ -65,6 +65,25 @@ def test_check_names_the_stream_that_may_not_be_read(bench: VendorBench) -> None
     assert [check.stream for check in report.streams if not check.ok] == ["sprints"]
 
 
+@pytest.mark.parametrize("name", VENDORS)
+def test_check_tells_what_credentials_may_not_read_at_every_vendor(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Credentials that are good and may not read the main stream: the report says which, and nothing is kept."""
+    vendor = VENDORS[name]
+    with VendorBench(vendor.fake, tmp_path, monkeypatch, vendor.source) as opened:
+        source = opened.source(streams=[vendor.stream])
+        assert check_source(source, opened.runtime).ok
+        fault = Fault(Kind.FORBIDDEN, times=None, after=1 if name == "linear" else 0, path=vendor.path)
+        opened.fake.traps = Traps(faults=(fault,))
+        report = check_source(source, opened.runtime)
+        assert not report.ok
+        assert [(check.stream, check.ok) for check in report.streams] == [(vendor.stream, False)]
+        assert "403" in str(report) or "permission" in str(report).lower() or "scope" in str(report).lower()
+        assert SECRET not in str(report)
+        assert opened.store.streams() == []
+
+
 def test_check_of_wrong_credentials_says_so_and_no_secret(bench: VendorBench) -> None:
     bench.fake.traps = Traps(faults=(Fault(Kind.UNAUTHORIZED, times=None),))
     report = check_source(bench.source(), bench.runtime)

@@ -288,6 +288,33 @@ def test_a_lasting_failure_is_a_typed_error_and_the_state_stays(
     assert equal(jira, VENDORS["jira"])
 
 
+def test_every_vendor_may_throttle_in_any_of_its_ways(bench: VendorBench, vendor: Vendor) -> None:
+    """With Retry-After in seconds or as a date, with the vendor's own reset, or with no word at all."""
+    for told in Told:
+        bench.waits.slept.clear()
+        bench.fake.traps = Traps(
+            faults=(Fault(Kind.THROTTLED, times=1, path=vendor.path, wait=70, told=told),)
+        )
+        result = bench.poll(vendor.stream)
+        assert result.retries == 1, told
+        assert bench.waits.slept, told
+        if told in (Told.SECONDS, Told.DATE):
+            assert min(bench.waits.slept) >= 69, told
+    assert equal(bench, vendor)
+
+
+def test_an_error_body_at_200_is_an_error_of_every_vendor(bench: VendorBench, vendor: Vendor) -> None:
+    bench.load(vendor.stream)
+    before = bench.rows(vendor.stream)
+    bench.fake.traps = Traps(faults=(Fault(Kind.ERROR_AT_200, times=None, path=vendor.path),))
+    with pytest.raises(ConnectorError):
+        bench.poll(vendor.stream, hours=26)
+    assert bench.rows(vendor.stream) == before
+    bench.fake.traps = Traps()
+    bench.load(vendor.stream)
+    assert equal(bench, vendor)
+
+
 def test_a_vendor_that_asks_for_too_long_a_wait_is_left_alone(jira: VendorBench) -> None:
     jira.fake.traps = Traps(faults=(Fault(Kind.THROTTLED, times=None, path="/search/jql", wait=7_200),))
     with pytest.raises(RateLimited, match="time budget"):

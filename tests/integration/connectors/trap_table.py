@@ -133,6 +133,7 @@ TRAPS = (
         "200 with an error body",
         "an error, tried again where that may help; nothing is kept",
         (
+            "test_an_error_body_at_200_is_an_error_of_every_vendor",
             "test_a_lasting_failure_is_a_typed_error_and_the_state_stays",
             "test_a_passing_failure_is_tried_again_and_nothing_comes_twice",
         ),
@@ -141,6 +142,7 @@ TRAPS = (
         "429 with/without",
         "Retry-After in seconds or as a date, the vendor's reset, else back-off",
         (
+            "test_every_vendor_may_throttle_in_any_of_its_ways",
             "test_a_throttled_request_waits_as_long_as_it_is_told",
             "test_every_way_to_say_how_long_to_wait_is_understood",
             "test_a_vendor_that_asks_for_too_long_a_wait_is_left_alone",
