@@ -493,7 +493,7 @@ KPIS: dict[str, tuple[Kpi, tuple[str, ...]]] = {
         (resolution_time_p90, (D, W, M, Q)), (csat, (D, W, M, Q)), (nps, (T, M, Q)), (nps_responses, (W, M, Q)),
         (at_risk_accounts, (D, W, M, Q)), (save_rate, (M,)), (open_critical_bugs, (D, W, M, Q)),
         (open_incidents, (D, W, M, Q)), (new_bugs, (D, W, M, Q)), (bug_sla_met, (W, M, Q)),
-        (deployments_per_day, (D, W, M, Q)), (deployment_frequency, (W, M, Q)), (deploy_lead_time, (D, W, M, Q)),
+        (deployments_per_day, (M,)), (deployment_frequency, (W, M, Q)), (deploy_lead_time, (D, W, M, Q)),
         (incident_count, (D, W, M, Q)), (mttr, (D, W, M, Q)), (p0_over_30_min, (D, W, M, Q)),
         (cycle_time, (D, W, M, Q)), (throughput, (D, W, M, Q)), (points_per_engineer_sprint, (W, M, Q)),
         (defect_rate, (M, Q)), (review_turnaround, (D, W, M, Q)), (bug_fix_cost, (M, Q)),
