@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -136,21 +137,24 @@ class DuckDBWarehouse:
     def merge_all(
         self, table: str, pieces: Iterable[pa.Table], keys: Sequence[str], newest_by: Sequence[str] = ()
     ) -> MergeResult:
+        pieces = iter(pieces)
+        first = list(islice(pieces, 2))
+        if len(first) == 1:
+            return self.merge(table, first[0], keys, newest_by)
         offered = written = 0
         with self.transaction():
-            filling: bool | None = None
+            filling = bool(first) and self._is_news(table, first[0], keys)
+            last = self._last_place(table) if filling else -1
+            pieces = chain(first, pieces)
+            del first  # or it would be in memory to the end
             for piece in pieces:
-                if filling is None and piece.num_rows:
-                    filling = self._is_news(table, piece, keys)
-                if not filling:
-                    result = self.merge(table, piece, keys, newest_by)
-                    written += result.written
+                if filling:
+                    written += self.append(table, piece)
                 else:
-                    self.append(table, piece)
-                    written += piece.num_rows
+                    written += self.merge(table, piece, keys, newest_by).written
                 offered += piece.num_rows
             if filling:
-                written -= self._drop_repeats(table, keys, newest_by)
+                written -= self._drop_repeats(table, keys, newest_by, after=last)
         return MergeResult(offered=offered, written=written)
 
     def _is_news(self, table: str, rows: pa.Table, keys: Sequence[str]) -> bool:
@@ -164,8 +168,12 @@ class DuckDBWarehouse:
             ).fetchall()
         return not found[0][0]
 
-    def _drop_repeats(self, table: str, keys: Sequence[str], newest_by: Sequence[str]) -> int:
-        """Of rows with the same key, keep the newest, of equal ones the first; returns how many went."""
+    def _last_place(self, table: str) -> int:
+        found = self._connection.execute(f"SELECT max(rowid) FROM {_quoted(table)}").fetchall()
+        return -1 if found[0][0] is None else int(found[0][0])
+
+    def _drop_repeats(self, table: str, keys: Sequence[str], newest_by: Sequence[str], *, after: int) -> int:
+        """Of rows with the same key, keep the newest, of equal ones the first; returns how many after a place went."""
         key_list = ", ".join(_quoted(key) for key in keys)
         repeated = f"SELECT {key_list} FROM {_quoted(table)} GROUP BY {key_list} HAVING count(*) > 1"
         if not self._connection.execute(f"SELECT EXISTS ({repeated})").fetchall()[0][0]:
@@ -179,7 +187,7 @@ class DuckDBWarehouse:
             f" QUALIFY row_number() OVER (PARTITION BY {partition} ORDER BY {order}one.rowid) > 1"
         )
         self._connection.execute(f"DELETE FROM {_quoted(table)} WHERE rowid IN (SELECT place FROM older)")
-        dropped = self._connection.execute("SELECT count(*) FROM older").fetchall()
+        dropped = self._connection.execute("SELECT count(*) FROM older WHERE place > ?", [after]).fetchall()
         self._connection.execute("DROP TABLE older")
         return int(dropped[0][0])
 
