@@ -9,11 +9,14 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from graphql import parse
 
 from connectors.answer import Answer
 from connectors.errors import ConnectorError, PermissionMissing, ProtocolError, RateLimited
 from connectors.paging import Token
 from connectors.raw_store import StreamId
+from connectors.sandbox.linear import MOST_COMPLEX
+from connectors.sandbox.linear_schema import complexity
 from connectors.sandbox.traps import Edit, Fault, Kind, SchemaEdit, Traps
 from tests.integration.connectors.vendor_bench import VendorBench
 from tests.integration.connectors.vendors import VENDORS
@@ -47,6 +50,30 @@ def test_a_search_beyond_its_cap_is_walked_to_the_end(opened: Opened) -> None:
     assert len(cursors) == 1, "they are ties"
     assert min(cursors) >= "2026-06-15"
     assert bench.fake.requests - asked < 40
+
+
+def test_a_poll_that_finds_nothing_new_costs_nothing(opened: Opened) -> None:
+    """GitHub answers 304 to the tag of the poll before, and does not count it."""
+    bench = opened("github")
+    for _ in range(3):
+        bench.poll("issues", hours=0.05)
+    before, rows = len(bench.fake.exchanges), bench.rows("issues")
+    result = bench.poll("issues", hours=0.05)
+    asked = list(bench.fake.exchanges)[before:]
+    assert [exchange.reply.status for exchange in asked] == [304]
+    assert (result.rows, bench.rows("issues")) == (0, rows)
+    bench.fake.touch("issue", next(iter(rows)).rpartition("|")[2])
+    assert bench.poll("issues", hours=0.5).rows > 0
+
+
+def test_queries_stay_far_below_the_complexity_that_is_refused(opened: Opened) -> None:
+    """Linear multiplies the page sizes of nested connections: 31,375 points were refused elsewhere."""
+    bench = opened("linear")
+    result = bench.load_all()
+    assert result.ok, result.failures
+    asked = [exchange.request.json() for exchange in bench.fake.exchanges]
+    costs = [complexity(bench.fake.schema, parse(one["query"]), one.get("variables") or {}) for one in asked]
+    assert 0 < max(costs) < 0.6 * MOST_COMPLEX
 
 
 @pytest.mark.parametrize("vendor", ["jira", "jira_dc"])
@@ -100,7 +127,7 @@ def test_an_amount_keeps_its_currency(opened: Opened) -> None:
 def test_a_403_that_is_a_rate_limit_is_waited_for_and_another_is_not(opened: Opened) -> None:
     bench = opened("github")
     bench.fake.traps = Traps(faults=(Fault(Kind.THROTTLED, times=1, path="/issues", wait=75),))
-    result = bench.load("issues")
+    result = bench.poll("issues", hours=0.05)
     assert result.retries == 1
     assert min(bench.waits.slept) >= 75
     bench.fake.traps = Traps(faults=(Fault(Kind.FORBIDDEN, times=None, path="/issues"),))

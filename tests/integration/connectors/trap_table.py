@@ -206,8 +206,10 @@ TRAPS = (
     ),
     Trap(
         "rate limits of an account",
-        "one budget for all threads and sources of an account",
+        "one budget for all threads and sources of an account; quiet polls by tag; queries of known cost",
         (
+            "test_a_poll_that_finds_nothing_new_costs_nothing",
+            "test_queries_stay_far_below_the_complexity_that_is_refused",
             "test_parts_are_fetched_in_parallel_within_the_accounts_rate",
             "test_accounts_side_by_side_keep_each_its_own_budget",
             "test_no_window_at_the_vendor_holds_more_than_the_budget",
