@@ -93,8 +93,9 @@ class ObjectRawStore(RawStore):
 
     def open_load(self, stream: StreamId) -> OpenLoad | None:
         found = super().open_load(stream)
-        # Sent whole by a process that died before it said so here.
-        if found is not None and found.load_id in map(_load_id, self._finished(stream)):
+        # Sent whole by a process that died before it said so here, or overtaken by a load of another machine: readers
+        # go on after the newest load, and would never come back to this one.
+        if found is not None and found.load_id <= self.last_load_id(stream):
             return None
         return found
 
@@ -123,9 +124,8 @@ class ObjectRawStore(RawStore):
                 known = orjson.loads(path.read_bytes())
                 return ObjectManifest(stream, known["load_id"], path, known, self.objects, _folder(name))
             except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
-                path.unlink(
-                    missing_ok=True
-                )  # the copy is broken, or was just removed: it is fetched once more
+                # The copy is broken, or was just removed: it is fetched once more.
+                path.unlink(missing_ok=True)
         raise StoreError(f"manifest {self.objects.url}/{name} cannot be read", hint=RESTORE)
 
     def _writer(self, stream: StreamId, load_id: str, folder: Path) -> LoadWriter:

@@ -168,6 +168,36 @@ def _dies_before(last: str) -> Callable[[str], None]:
     return before_io
 
 
+def test_an_open_load_goes_on_here_unless_another_machine_overtook_it(bucket: Bucket) -> None:
+    writer = bucket.machine("a").begin(STREAM)
+    writer.append([b"{}\n"])
+    writer.checkpoint({"resume": None})
+    writer.close()
+    store = bucket.machine("a")
+    unfinished = store.open_load(STREAM)
+    assert unfinished is not None
+    assert bucket.machine("b").open_load(STREAM) is None
+    bucket.now += timedelta(minutes=1)
+    bucket.load(bucket.machine("b"), [b"{}\n"])
+    assert store.open_load(STREAM) is None
+
+
+def test_an_open_load_that_goes_on_is_sent_whole(bucket: Bucket) -> None:
+    store = bucket.machine("a")
+    writer = store.begin(STREAM)
+    writer.append([b"{}\n"] * 2)
+    writer.checkpoint({"resume": None})
+    writer.append([b"lost\n"])
+    writer.close()
+    unfinished = bucket.machine("a").open_load(STREAM)
+    assert unfinished is not None
+    again = bucket.machine("a").resume(STREAM, unfinished)
+    again.append([b"{}\n"])
+    again.commit(CONTENT)
+    (found,) = bucket.machine("b").manifests(STREAM)
+    assert found.rows == sum(part.rows for part in found.parts) == 3
+
+
 def test_two_machines_at_the_same_instant_do_not_overwrite_each_other(bucket: Bucket) -> None:
     first, second = bucket.machine("a").begin(STREAM), bucket.machine("b").begin(STREAM)
     first.append([b"{}\n"])
