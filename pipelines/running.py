@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEvent
 
+from definitions.errors import listing, nearest
 from pipelines.definitions import build_definitions
 from pipelines.failures import failure_message
 from pipelines.installation import Installation
@@ -56,6 +57,16 @@ event_log_storage:
   config:
     base_dir: {history}
 """
+
+
+class UnknownChoice(ValueError):
+    """There is no such job, or no such asset in it; the message names the nearest one."""
+
+    def __init__(self, what: str, name: str, valid: Iterable[str]) -> None:
+        known = sorted(valid)
+        near = nearest(name, known)
+        meant = f"did you mean {near}?" if near else f"there are {listing(known)}"
+        super().__init__(f"there is no {what} {name!r}; {meant}")
 
 
 @dataclass(frozen=True)
@@ -119,9 +130,19 @@ def run_job(
         assets: asset keys such as `kpi/win_rate`; None runs all.
         config: run configuration, such as `jobs.restatement(...)`.
         watch: told of each step as it begins and ends.
+
+    Raises:
+        UnknownChoice: there is no such job, or no such asset in it.
     """
     definitions = build_definitions(installation)
+    jobs = {one.name for one in definitions.jobs or ()}
+    if job not in jobs:
+        raise UnknownChoice("job", job, jobs)
     chosen = definitions.resolve_job_def(job)
+    keys = {key.to_user_string() for key in chosen.asset_layer.executable_asset_keys}
+    for name in assets or ():
+        if name not in keys:
+            raise UnknownChoice(f"asset in {job}", name, keys)
     started = time.monotonic()
     run_id = dg_run_id()
     failures: list[tuple[str, str]] = []

@@ -37,11 +37,15 @@ def run(
 ) -> None:
     """Pull, compute, check and publish once; the run shows in Dagster's UI as well."""
     from pipelines.installation import Installation
-    from pipelines.running import dagster_instance
+    from pipelines.running import UnknownChoice, dagster_instance
 
     installation = Installation.load(Workspace.from_environment())
     with dagster_instance(installation.workspace.home) as instance:
-        outcome = watched(installation, instance, job=job, assets=asset, quiet=as_json)
+        try:
+            outcome = watched(installation, instance, job=job, assets=asset, quiet=as_json)
+        except UnknownChoice as error:
+            errors.print(f"✗ {error}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(Exit.USAGE) from error
     if as_json:
         show(
             [{"run_id": outcome.run_id, "succeeded": outcome.succeeded, "seconds": outcome.seconds}],
