@@ -76,7 +76,9 @@ class Site:
         for check in snapshot.checks:
             for metric in check.metric_ids:
                 self._checks[metric].append(check)
-        self._assets = {one.asset: one for one in snapshot.health}
+        # A table that several systems feed is as fresh as the load that has last reached it.
+        loaded = sorted(snapshot.health, key=lambda one: (one.last_success_at is not None, one.system))
+        self._assets = {one.asset: one for one in loaded}
         self._objective = {one.key: one for one in snapshot.objectives}
 
     @property
@@ -176,7 +178,7 @@ class Site:
         sources = self.sources_of(kpi.metric_id)
         reaches = [at for one in sources if (at := one.data_through_at or one.last_success_at)]
         if not reaches:
-            return Trust(UNDATED, "no table behind it was loaded")
+            return Trust(UNDATED, "never")
         return Trust(LATE if any(one.is_late for one in sources) else FRESH, f"to {day(min(reaches).date())}")
 
     def quality(self, kpi: Kpi) -> Trust:
