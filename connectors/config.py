@@ -155,7 +155,9 @@ class SourceConfig(_Model):
     base_url: str = ""
     auth: AuthConfig | None = None
     api_version: str = ""
-    streams: tuple[Annotated[StreamConfig, Field()], ...] = Field((), description="default: all but those on request")
+    streams: tuple[Annotated[StreamConfig, Field()], ...] = Field(
+        (), description="default: all but those on request"
+    )
     options: dict[str, str] = Field(default_factory=dict)
     rate: RateConfig | None = None
     limits: LimitsConfig = LimitsConfig()

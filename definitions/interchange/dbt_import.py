@@ -128,7 +128,7 @@ class _Import:
             "description": model.get("description") or "",
             "owner": "unknown",
             "key": key or [next(iter(columns.types), "id")],
-            "time": self.times[model["name"]].get(time, time),
+            "time": self.times[model["name"]].get(time or "", time),
             "dimensions": dimensions,
             "joins": joins,
             "columns": columns.documents(),
