@@ -123,6 +123,7 @@ def _lifted(outer: dict[str, Any], key: str, inner: dict[str, Any]) -> dict[str,
 
 def _finished(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
     """With its dialect and title; entries in a fixed order, so that the same shapes make the same bytes."""
+    schema = _in_its_words(schema)
     found = schema.pop("$defs", {})
     head: dict[str, Any] = {"$schema": DIALECT, "title": f"Vitals {kind}"}
     if found:
@@ -148,3 +149,21 @@ def _describe(node: Any) -> None:
                 field.setdefault("description", said)
     for part in node.values():
         _describe(part)
+
+
+_LIMITS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+_LENGTHS = {
+    "array": {"min_length": "minItems", "max_length": "maxItems"},
+    "string": {"min_length": "minLength", "max_length": "maxLength"},
+}
+
+
+def _in_its_words(node: Any) -> Any:
+    """Limits that stand behind a validator come out under pydantic's names, which no editor knows."""
+    if isinstance(node, list):
+        return [_in_its_words(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kind = node.get("type")
+    names: Mapping[str, str] = _LIMITS if kind in ("integer", "number") else _LENGTHS.get(str(kind), {})
+    return {names.get(key, key): _in_its_words(value) for key, value in node.items()}

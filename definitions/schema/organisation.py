@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from definitions.model import Calendar, Channel, DeclaredEvent, Holiday, Person, Team
 from definitions.schema.fields import (
@@ -67,8 +67,13 @@ def _zone(value: Any) -> str:
     return str(value)
 
 
-Weekday = Annotated[int, BeforeValidator(_named(_WEEKDAYS, "weekday"))]
-Month = Annotated[int, BeforeValidator(_named(_MONTHS, "month"))]
+def _names(names: tuple[str, ...]) -> WithJsonSchema:
+    """Names and numbers, told to editors too."""
+    return WithJsonSchema({"enum": [*names, *range(1, len(names) + 1)]})
+
+
+Weekday = Annotated[int, BeforeValidator(_named(_WEEKDAYS, "weekday")), _names(_WEEKDAYS)]
+Month = Annotated[int, BeforeValidator(_named(_MONTHS, "month")), _names(_MONTHS)]
 
 
 Handle = Annotated[str, BeforeValidator(str), Field(pattern=_HANDLE), _patterned(_HANDLE)]

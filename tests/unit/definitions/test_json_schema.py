@@ -11,8 +11,10 @@ import jsonschema
 import pytest
 
 import definitions
+from definitions import CatalogueError, load_texts
 from definitions.json_schema import FILES, schemas
 from definitions.yaml_reading import Plain, read_yaml
+from tests.unit.definitions.small import TEXTS
 
 SHIPPED = Path(definitions.__file__).parent / "catalogue"
 REAL = Path(__file__).parents[3] / "examples" / "real" / "catalogue"
@@ -60,6 +62,55 @@ def test_every_shipped_file_fits_its_schema(root: Path, kind: str) -> None:
 )
 def test_a_slip_is_marked(kind: str, data: dict[str, Any]) -> None:
     assert list(jsonschema.Draft202012Validator(schemas()[kind]).iter_errors(data))
+
+
+METRICS, SOURCES, TARGETS, GOALS = (
+    "metrics/support.yml",
+    "sources/support.yml",
+    "targets/2026.yml",
+    "objectives/2026-Q3.yml",
+)
+MISTAKES = [
+    (METRICS, "missing: zero", "mising: zero"),
+    (METRICS, "missing: zero", "missing: nought"),
+    (METRICS, "direction: decrease", "direction: down"),
+    (METRICS, "type: ratio", "type: rate"),
+    (METRICS, "agg: sum", "agg: total"),
+    (METRICS, "minimum_sample: 2", "minimum_sample: none"),
+    (METRICS, "minimum_sample: 2", "minimum_sample: 0"),
+    (METRICS, "name: cost_each", "name: Cost Each"),
+    (METRICS, "    direction: decrease\n", ""),
+    (METRICS, "owner: {team: support, accountable: ana}", "owner: ana"),
+    (SOURCES, "type: timestamp}", "type: instant}"),
+    (SOURCES, "key: ticket_id", "keys: ticket_id"),
+    (SOURCES, "settles_after: 3 days", "settles_after: soon"),
+    (GOALS, "type: increase", "type: more"),
+    (GOALS, "cycle:", "cycles:"),
+    ("calendars.yml", "[{name: company}]", "[{name: company, week_start: someday}]"),
+    ("teams.yml", "email: ana@example.com", "email: ana"),
+    ("teams.yml", "email: ana@example.com", "email: ana@example.com, handle: ana"),
+    ("settings.yml", "", "lint: {stale_quarter: 2}\n"),
+    ("settings.yml", "", "governance: {publish_drafts: 3}\n"),
+]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"), MISTAKES, ids=[f"{m[0]}:{m[2].strip()[:30]}" for m in MISTAKES]
+)
+def test_a_mistake_is_marked_in_the_editor_and_refused_on_loading(file: str, old: str, new: str) -> None:
+    kind = file.split("/")[0].removesuffix(".yml")
+    validator = jsonschema.Draft202012Validator(schemas()[kind])
+
+    def marks(text: str) -> list[str]:
+        return [error.message for error in validator.iter_errors(native(read_yaml(text, file).data or {}))]
+
+    text = TEXTS.get(file, "")
+    assert old in text
+    assert marks(text) == []
+    changed = text.replace(old, new, 1) if old else new
+    assert marks(changed)
+    with pytest.raises(CatalogueError):
+        load_texts({**TEXTS, file: changed})
 
 
 def test_the_same_shapes_make_the_same_bytes() -> None:
