@@ -28,13 +28,14 @@ from pipelines.workspace import Workspace
 runner = CliRunner()
 NOW = "2026-11-22T08:00:00Z"
 TODAY = date(2026, 11, 22)
-USED = (
-    ("none", "all"),
-    ("none", "none"),
-    ("salesforce,jira,intercom", "all"),
-    ("hubspot,github,zendesk", "none"),
+CASES = (
+    *((model, "none", "all") for model in MODELS),
+    *((model, "salesforce,jira,intercom", "none") for model in MODELS),
+    ("b2b-sales-led", "hubspot,github,zendesk", "all"),
+    ("marketplace", "jira_dc,linear", "billing"),
+    ("services", "none", "none"),
 )
-"""Systems of a company, and whether files feed the rest."""
+"""Business model, systems, and what of the rest comes as files."""
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +53,7 @@ def made(*options: str, code: int = Exit.DONE) -> dict[str, Any]:
     return dict(json.loads(done.stdout)[0])
 
 
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize(("systems", "files"), USED)
+@pytest.mark.parametrize(("model", "systems", "files"), CASES)
 def test_it_starts_clean_whatever_a_company_uses(here: Path, model: str, systems: str, files: str) -> None:
     told = made("acme", "--model", model, "--systems", systems, "--files", files, "--currency", "EUR")
     catalogue = load_catalogue(here / "acme")

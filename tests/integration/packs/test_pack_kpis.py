@@ -62,7 +62,7 @@ class Raw:
         }
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=[1])
 def raw(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Raw]:
     made = Raw(request.param, tmp_path_factory.mktemp("packs"))
     yield made
