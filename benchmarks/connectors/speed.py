@@ -61,7 +61,9 @@ def child(contender: str, path: Path, url: str) -> None:
     """Run one contender in this process and print what it took."""
     run = floor
     if contender == "ours":  # as dlt, it is imported before the clock starts
-        from benchmarks.connectors.ours import load as run
+        from benchmarks.connectors.ours import load
+
+        run = load
     before = _cpu()
     rows, stages = run(path, url)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
