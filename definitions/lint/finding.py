@@ -103,8 +103,11 @@ class Subject:
 
     @cached_property
     def company(self) -> Team | None:
-        """The team that stands for the whole company."""
-        return next((team for team in self.catalogue.teams.values() if team.level == "company"), None)
+        """The team that stands for the whole company: the one of that level, else the only one above all others."""
+        teams = self.catalogue.teams.values()
+        named = next((team for team in teams if team.level == "company"), None)
+        above = [team for team in teams if team.parent is None]
+        return named or (above[0] if len(above) == 1 and len(self.catalogue.teams) > 1 else None)
 
     @cached_property
     def kpis(self) -> Mapping[str, tuple[Metric, ...]]:
@@ -114,7 +117,7 @@ class Subject:
     def _kpis(self, team: Team) -> Iterator[Metric]:
         if team.kpis:
             yield from (self.catalogue.metrics[k] for k in team.kpis if k in self.catalogue.metrics)
-        elif team.level == "company":
+        elif team is self.company:
             yield from (metric for metric in self.active if metric.level != "operational")
         else:
             yield from (metric for metric in self.active if metric.owner.team == team.key)

@@ -83,3 +83,16 @@ def test_findings_come_in_order_of_file_and_line() -> None:
     found = lint(catalogue_with(""), today=TODAY)
     assert list(found) == sorted(found, key=lambda finding: finding.sort_key)
     assert found == lint(catalogue_with(""), today=TODAY)
+
+
+def test_the_only_team_above_all_others_stands_for_the_company() -> None:
+    text = """teams:
+  - {name: group, label: Group, lead: head_of_finance}
+  - {name: support, label: Support, lead: head_of_support, function: support, parent: group}
+  - {name: finance, label: Finance, lead: head_of_finance, function: finance, parent: group}
+people:
+  - {name: head_of_support, label: Sofia Duarte, email: sofia@example.com, team: support}
+  - {name: head_of_finance, label: Fatima Haddad, email: fatima@example.com, team: finance}
+"""
+    found = {f.code: f.subject for f in lint(catalogue_with(text), today=TODAY) if f.subject_kind == "team"}
+    assert found["COVERAGE_FUNCTION"] == "group"
