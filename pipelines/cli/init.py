@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -112,21 +113,17 @@ def init(
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True)
 class _Given:
     """What flags said; None where they did not."""
 
-    def __init__(
-        self,
-        model: str | None,
-        systems: str | None,
-        files: str | None,
-        teams: tuple[str, ...],
-        currency: str | None,
-        timezone: str | None,
-        fiscal_year_start: str | None,
-    ) -> None:
-        self.model, self.systems, self.files, self.teams = model, systems, files, teams
-        self.currency, self.timezone, self.fiscal_year_start = currency, timezone, fiscal_year_start
+    model: str | None
+    systems: str | None
+    files: str | None
+    teams: tuple[str, ...]
+    currency: str | None
+    timezone: str | None
+    fiscal_year_start: str | None
 
 
 def _can_ask() -> bool:
@@ -181,8 +178,7 @@ def _interview(given: _Given) -> dict[str, Any]:
     teams = tuple(_team(text) for text in given.teams)
     if not teams:
         console.print(f"[bold]Teams[/bold]: {', '.join(one.name for one in pack.teams)}")
-        named = _asked("NAME:LEAD with commas; empty keeps them", None, "", _team_list)
-        teams = named
+        teams = _asked("NAME:LEAD with commas; empty keeps them", None, "", _team_list)
     return {
         "model": model,
         "systems": systems,
