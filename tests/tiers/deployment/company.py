@@ -61,6 +61,11 @@ class Deployment:
         }
         return cls(name, home, server, environment)
 
+    def prepare(self) -> None:
+        """Have Dagster's tables made: workers that start side by side would make them at the same time."""
+        command = [sys.executable, "-m", "dagster", "instance", "info"]
+        subprocess.run(command, env=self.environment, capture_output=True, timeout=120, check=True)
+
     def run(self, job: str = "daily", select: str | None = None) -> float:
         """Run a job as Dagster's own command line does, and return its seconds.
 

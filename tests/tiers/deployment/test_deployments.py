@@ -129,6 +129,7 @@ def test_celery_workers_that_share_nothing_but_object_storage(
                 port,
             )
         )
+        deployment.prepare()
         for name in ("a", "b"):
             running.enter_context(_worker(deployment, tmp_path / name, name))
         print(f"celery over object storage: {deployment.run():.0f} s")
