@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from tests.integration.catalogue.edge_tables import STAGES
 from tests.integration.catalogue.independent_money import (
     Books,
     Kpi,
@@ -88,8 +87,6 @@ def meetings_booked(books: Books, period: Period) -> Value:
 
 # ── the pipeline as it stood ────────────────────────────────────────────────────────────────────────────────
 
-_CLOSED = {stage: is_closed for stage, is_closed, _ in STAGES}
-
 
 def _changes(books: Books) -> dict[tuple[str, str], list[Any]]:
     """Changes by opportunity and field, in order of time."""
@@ -111,13 +108,14 @@ def pipeline_value(books: Books, period: Period) -> Value:
     midnight = datetime.combine(period.last + timedelta(days=1), datetime.min.time(), tzinfo=books.zone)
     end = midnight.astimezone(ZoneInfo("UTC")).replace(tzinfo=None)
     changes, found = _changes(books), money(0)
+    closed = {row.stage for row in books.rows("crm.stages") if row.is_closed}
     for deal in books.rows("crm.opportunities"):
         if deal.created_at < end:
             stage, amount = (
                 _as_of(changes.get((deal.opportunity_id, field), []), getattr(deal, field), end)
                 for field in ("stage", "amount")
             )
-            if not _CLOSED.get(stage, False) and not pd.isna(amount):
+            if stage not in closed and not pd.isna(amount):
                 found += money(amount)
     return found
 
