@@ -23,8 +23,8 @@ from pipelines.cli.app import app
 from pipelines.cli.output import Exit
 from pipelines.cli.sync_bars import SyncBars
 from pipelines.steps.load_log import read_log
-from pipelines.workspace import Workspace
 from pipelines.warehouse import open_warehouse
+from pipelines.workspace import Workspace
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 runner = CliRunner()
