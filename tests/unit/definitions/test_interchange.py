@@ -304,13 +304,16 @@ def test_a_project_as_people_write_it_loads() -> None:
     orders = catalogue.sources["fct_orders"]
     assert orders.time == "ordered_at"
     types = {name: str(column.type) for name, column in orders.columns.items()}
-    assert types.items() >= {
-        "ordered_at": "timestamp",
-        "amount": "double",
-        "is_gift": "boolean",
-        "tax": "double",
-        "wait_days": "double",
-    }.items()
+    assert (
+        types.items()
+        >= {
+            "ordered_at": "timestamp",
+            "amount": "double",
+            "is_gift": "boolean",
+            "tax": "double",
+            "wait_days": "double",
+        }.items()
+    )
     assert orders.joins["store"].to == "dim_stores"
     filters = {
         name: metric.formula.measure.filter.text
