@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.cli import completion
 from pipelines.cli.output import Exit, console, errors, show
 from pipelines.workspace import Workspace
 
@@ -29,7 +30,10 @@ Folder = Annotated[
     Path | None, typer.Option("--catalogue", help="Folder of the dictionary; default: VITALS_CATALOGUE.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Name = Annotated[str, typer.Argument(metavar="METRIC", help="Name in the dictionary.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="METRIC", help="Name in the dictionary.", autocompletion=completion.metrics),
+]
 By = Annotated[
     str, typer.Option("--by", help="Who approves: the accountable person, a lead above, or a steward.")
 ]

@@ -38,11 +38,14 @@ class SchemaMismatch(PublishingError):
         self.place = place
         self.found = found
         self.expected = expected
-        state = "has no published schema yet" if found is None else f"is at schema revision {found}"
-        super().__init__(
-            f"reporting database {place} {state}, this code writes revision {expected}; "
-            "upgrade it (pipelines.publishing.migrations.upgrade) or run the version of Vitals it was made by"
-        )
+        if found is None:
+            said = "has no published schema yet; the first `vitals run` makes it, and so does `vitals migrate`"
+        else:
+            said = (
+                f"is at schema revision {found}, this code writes revision {expected}; upgrade it (`vitals migrate`) "
+                "or run the version of Vitals it was made by"
+            )
+        super().__init__(f"reporting database {place} {said}")
 
 
 class InvalidPublication(PublishingError):
