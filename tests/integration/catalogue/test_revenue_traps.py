@@ -14,6 +14,7 @@ import pytest
 
 from definitions.versions import definition_hashes
 from pipelines.publishing.dictionary import dictionary_rows
+from quality import run_staging_checks
 from tests.integration.catalogue.published import CATALOGUE, Company
 
 Row = dict[str, Any]
@@ -209,6 +210,23 @@ def test_a_cohort_of_a_leap_day_is_read_a_year_later(company: Make) -> None:
         "net_revenue_retention", last=date(2025, 2, 28),
     )  # fmt: skip
     assert made.value("net_revenue_retention", month(2, 2025)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("other", "passed"), [("USD", True), ("EUR", False)])
+def test_amounts_of_several_currencies_are_never_added_unsaid(
+    company: Make, other: str, passed: bool
+) -> None:
+    """Staging converts them, at the rate of the close date; where it did not, the check says so and for which KPIs."""
+    made = company({"crm.opportunities": [deal("a"), deal("b", currency=other)]}, "bookings")
+    results = run_staging_checks(
+        made.catalogue,
+        made.warehouse.query,
+        now=datetime(2025, 6, 1, tzinfo=UTC),
+        tables=["crm.opportunities"],
+    )
+    (found,) = [result for result in results if result.check_id == "crm.opportunities.one_currency"]
+    assert (found.passed, str(found.severity)) == (passed, "warn")
+    assert "bookings" in found.metric_ids
 
 
 # ── revenue, unit economics, cash ───────────────────────────────────────────────────────────────────────────
