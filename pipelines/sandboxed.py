@@ -41,7 +41,10 @@ class SandboxInstallation:
 def sandbox_installation(
     home: Path, *, scale: float = 1.0, seed: int = 7, environment: Mapping[str, str] | None = None
 ) -> Iterator[SandboxInstallation]:
-    """Start the sandbox company below `home` and describe it to the rest of the product by the environment."""
+    """Start the sandbox company below `home` and describe it to the rest of the product by the environment.
+
+    At the end the environment is as it was.
+    """
     folder = home / "sandbox"
     sources = home / "sources"
     sources.mkdir(parents=True, exist_ok=True)
@@ -60,6 +63,14 @@ def sandbox_installation(
             "VITALS_MAIL_URL": mail.apprise_url,
             **(environment or {}),
         }
+        before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
-        workspace = Workspace.from_environment().at(sandbox.clock)
-        yield SandboxInstallation(sandbox, webhook, mail, workspace)
+        try:
+            yield SandboxInstallation(sandbox, webhook, mail, Workspace.from_environment().at(sandbox.clock))
+        finally:
+            # One sandbox may run inside another's life: afterwards the environment names that other one again.
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
