@@ -29,6 +29,7 @@ from definitions.model import (
     Person,
     Ratio,
     Simple,
+    Source,
     Target,
     Team,
 )
@@ -105,7 +106,7 @@ def catalogue(
     people = {key: Person(key, key.capitalize(), f"{key}@example.org", "sales") for key in ("ada", "bob")}
     return Catalogue(
         root=Path("."),
-        sources={},
+        sources={"s": Source("s", "sales.s", "files", "sales", ("id",), {})},
         metrics={item.name: item for item in metrics},
         calendars={"company": calendar},
         organisation=Organisation({"sales": Team("sales", "Sales", "bob")}, people, {}),

@@ -57,9 +57,10 @@ def test_every_metric_says_what_it_counts_and_where_from(rows: DictionaryRows) -
 def test_a_formula_reads_like_the_definition(rows: DictionaryRows) -> None:
     words = {row.metric_id: row for row in rows.versions}
     assert words["csat"].formula_text == (
-        "count(satisfaction_ratings) where score = 'good' / count(satisfaction_ratings)"
+        "count(satisfaction_ratings) where score = 'good'"
+        " / count(satisfaction_ratings) where score in ('good', 'bad')"
     )
-    assert words["csat"].denominator_sql == "count(satisfaction_ratings)"
+    assert words["csat"].denominator_sql == "count(satisfaction_ratings) where score in ('good', 'bad')"
     assert words["arpc"].source_tables == ("billing.invoice_lines", "billing.subscriptions")
     assert words["churned_mrr"].source_tables == ("billing.subscriptions",)
 
