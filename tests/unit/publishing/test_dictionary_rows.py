@@ -61,7 +61,7 @@ def test_a_formula_reads_like_the_definition(rows: DictionaryRows) -> None:
         " / count(satisfaction_ratings) where score in ('good', 'bad')"
     )
     assert words["csat"].denominator_sql == "count(satisfaction_ratings) where score in ('good', 'bad')"
-    assert words["arpc"].source_tables == ("billing.invoice_lines", "billing.subscriptions")
+    assert words["arpc"].source_tables == ("billing.invoice_lines", "billing.paying_accounts")
     assert words["churned_mrr"].source_tables == ("billing.subscriptions",)
 
 
