@@ -151,7 +151,7 @@ MEANINGS: Mapping[str, str] = {
     "CumulativeShape.metric": "The simple metric to accumulate, in place of source and agg.",
     "CumulativeShape.window": "Length of the sliding window that ends with each day.",
     "CumulativeShape.grain_to_date": "Accumulates from the start of this period in place of a window.",
-    "CumulativeShape.period_agg": "What stands for a longer period: its first, last or average day with rows or of all.",
+    "CumulativeShape.period_agg": "What stands for a longer period: its first or last day, or the average of its days.",
     "BalanceShape.choice": "Which snapshot stands for a period: its last or its first.",
     "BalanceShape.groupings": "Columns within which the last snapshot is looked for.",
     "ConversionShape.base": "The event that begins.",

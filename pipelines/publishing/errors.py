@@ -39,7 +39,9 @@ class SchemaMismatch(PublishingError):
         self.found = found
         self.expected = expected
         if found is None:
-            said = "has no published schema yet; the first `vitals run` makes it, and so does `vitals migrate`"
+            said = (
+                "has no published schema yet; the first `vitals run` makes it, and so does `vitals migrate`"
+            )
         else:
             said = (
                 f"is at schema revision {found}, this code writes revision {expected}; upgrade it (`vitals migrate`) "
