@@ -193,7 +193,7 @@ def definitions_changed(catalogue: Catalogue, where: Places, today: date) -> Fou
     """Definitions with a new version in the last two weeks, told once per version to owner and team."""
     return Found(
         tuple(
-            _definition_changed(metric, change, where)
+            _definition_changed(metric, change, catalogue, where)
             for _, metric in sorted(catalogue.metrics.items())
             for change in metric.changes
             if change.version == metric.version
@@ -203,21 +203,43 @@ def definitions_changed(catalogue: Catalogue, where: Places, today: date) -> Fou
     )
 
 
-def _definition_changed(metric: Metric, change: Change, where: Places) -> Alert:
+def _definition_changed(metric: Metric, change: Change, catalogue: Catalogue, where: Places) -> Alert:
     restated = f"Values since {change.restate_from} are computed anew." if change.restate_from else ""
+    people = (Fact("Proposed by", change.proposed_by), Fact("Approved by", change.approved_by))
     return Alert(
         type=AlertType.DEFINITION_CHANGED,
         subject=Subject("metric", f"{metric.name}/v{change.version}", metric.label),
         severity=Severity.INFO,
         since=midnight(change.on),
-        title=f"{metric.label} is defined anew (version {change.version}, {change.kind})",
+        title=_what_changed(metric, change),
         team=metric.owner.team,
         owner=metric.owner.accountable,
         detail=" ".join(filter(None, [change.why, restated])),
-        facts=(Fact("Proposed by", change.proposed_by), Fact("Approved by", change.approved_by)),
+        facts=(*_instead(metric, change, catalogue), *people),
         audience=(f"person:{metric.owner.accountable}", f"team:{metric.owner.team}"),
         links=where.links(f"metrics/{metric.name}.html"),
     )
+
+
+def _what_changed(metric: Metric, change: Change) -> str:
+    """What a version did to a metric, by the kind of the change."""
+    match change.kind:
+        case "retire":
+            return f"{metric.label} is deprecated"
+        case "clarify":
+            return f"{metric.label} is worded more clearly (version {change.version}); its values stay as they are"
+        case "new":
+            return f"{metric.label} is a new metric (version {change.version})"
+    return f"{metric.label} is defined anew (version {change.version})"
+
+
+def _instead(metric: Metric, change: Change, catalogue: Catalogue) -> tuple[Fact, ...]:
+    """Of a deprecated metric: its last day, and what to use instead."""
+    if change.kind != "retire":
+        return ()
+    successor = catalogue.metrics.get(metric.replaced_by or "")
+    through = (Fact("Computed through", metric.deprecated_on.isoformat()),) if metric.deprecated_on else ()
+    return (*through, Fact("Use instead", successor.label)) if successor else through
 
 
 def _systems(system: str) -> list[str]:

@@ -419,6 +419,35 @@ def test_a_changed_definition_is_told_for_two_weeks() -> None:
     assert definitions_changed(first, places(first), date(2026, 3, 2)) == Found()
 
 
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [
+        ("breaking", "CSAT is defined anew (version 2)"),
+        ("clarify", "CSAT is worded more clearly (version 2); its values stay as they are"),
+        ("new", "CSAT is a new metric (version 2)"),
+    ],
+)
+def test_a_changed_definition_is_called_what_the_change_is(kind: str, title: str) -> None:
+    change = Change(2, date(2026, 2, 20), "Spam is left out.", "ana", "sam", kind=kind)
+    known = catalogue(metric(label="CSAT", version=2, changes=(change,)))
+    found = one(definitions_changed(known, places(known), date(2026, 3, 2)))
+    assert found.title == title
+    assert [fact.label for fact in found.facts] == ["Proposed by", "Approved by"]
+
+
+def test_a_deprecated_metric_is_told_with_its_last_day_and_its_successor() -> None:
+    change = Change(2, date(2026, 2, 20), "Nobody uses it.", "ana", "sam", kind="retire")
+    old = metric(
+        label="CSAT", version=2, changes=(change,), status="deprecated",
+        replaced_by="csat_all", deprecated_on=date(2026, 6, 30),
+    )  # fmt: skip
+    known = catalogue(old, metric(name="csat_all", label="CSAT of all"))
+    found = one(definitions_changed(known, places(known), date(2026, 3, 2)))
+    assert found.title == "CSAT is deprecated"
+    facts = [(fact.label, fact.text) for fact in found.facts]
+    assert facts[:2] == [("Computed through", "2026-06-30"), ("Use instead", "CSAT of all")]
+
+
 def test_links_lead_into_the_report_where_it_has_an_address() -> None:
     base = SETTINGS.model_copy(update={"report_base": "https://vitals.example.com/"})
     linked = catalogue(settings=Settings(alerts=base))
