@@ -49,7 +49,8 @@ def land(store: RawStore, things: list[dict[str, Any]], moment: datetime) -> Non
     """One load, four records a page."""
     writer, landing = store.begin(STREAM_ID), Landing(STREAM, future_seconds=300)
     for page in range(0, len(things), 4):
-        writer.append(landing.lines(Page(b"", things[page : page + 4]), page // 4, moment))
+        records = things[page : page + 4]
+        writer.append(landing.block(Page(b"", records), page // 4, moment), len(records))
     writer.commit({"drift": {"unknown": sorted(landing.seen.unknown), "missing": []}, "pages": []})
 
 

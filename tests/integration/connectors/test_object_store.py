@@ -45,7 +45,7 @@ class Bucket:
     def load(self, store: ObjectRawStore, lines: list[bytes]) -> str:
         writer = store.begin(STREAM)
         try:
-            writer.append(lines)
+            writer.append(b"".join(lines), len(lines))
             return writer.commit(CONTENT).load_id
         finally:
             writer.close()
@@ -170,7 +170,7 @@ def _dies_before(last: str) -> Callable[[str], None]:
 
 def test_an_open_load_goes_on_here_unless_another_machine_overtook_it(bucket: Bucket) -> None:
     writer = bucket.machine("a").begin(STREAM)
-    writer.append([b"{}\n"])
+    writer.append(b"{}\n", 1)
     writer.checkpoint({"resume": None})
     writer.close()
     store = bucket.machine("a")
@@ -185,14 +185,14 @@ def test_an_open_load_goes_on_here_unless_another_machine_overtook_it(bucket: Bu
 def test_an_open_load_that_goes_on_is_sent_whole(bucket: Bucket) -> None:
     store = bucket.machine("a")
     writer = store.begin(STREAM)
-    writer.append([b"{}\n"] * 2)
+    writer.append(b"{}\n" * 2, 2)
     writer.checkpoint({"resume": None})
-    writer.append([b"lost\n"])
+    writer.append(b"lost\n", 1)
     writer.close()
     unfinished = bucket.machine("a").open_load(STREAM)
     assert unfinished is not None
     again = bucket.machine("a").resume(STREAM, unfinished)
-    again.append([b"{}\n"])
+    again.append(b"{}\n", 1)
     again.commit(CONTENT)
     (found,) = bucket.machine("b").manifests(STREAM)
     assert found.rows == sum(part.rows for part in found.parts) == 3
@@ -200,8 +200,8 @@ def test_an_open_load_that_goes_on_is_sent_whole(bucket: Bucket) -> None:
 
 def test_two_machines_at_the_same_instant_do_not_overwrite_each_other(bucket: Bucket) -> None:
     first, second = bucket.machine("a").begin(STREAM), bucket.machine("b").begin(STREAM)
-    first.append([b"{}\n"])
-    second.append([b"{}\n"] * 2)
+    first.append(b"{}\n", 1)
+    second.append(b"{}\n" * 2, 2)
     kept = first.commit(CONTENT)
     with pytest.raises(StoreError, match="run again"):
         second.commit(CONTENT)

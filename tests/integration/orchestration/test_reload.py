@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
 import urllib.error
@@ -19,7 +17,8 @@ from typing import Any
 import pytest
 
 import definitions
-from tests.integration.alerts.receivers import free_port
+from tests.programs import started
+from tests.servers import free_port
 
 SHIPPED = Path(definitions.__file__).parent / "catalogue"
 LOCATION = "pipelines.definitions"
@@ -72,11 +71,7 @@ def web_server(home: Path, catalogue: Path) -> Iterator[Ui]:
         "DAGSTER_DISABLE_TELEMETRY": "yes",
     }
     command = [sys.executable, "-m", "dagster_webserver", "-m", LOCATION, "-h", "127.0.0.1", "-p", str(port)]
-    with log.open("wb") as sink:
-        server = subprocess.Popen(
-            command, env=environment, cwd=Path(__file__).parents[3], stdout=sink, stderr=sink, start_new_session=True
-        )  # fmt: skip
-    try:
+    with started(command, Path(__file__).parents[3], log, environment) as server:
         ui = Ui(port)
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -88,12 +83,6 @@ def web_server(home: Path, catalogue: Path) -> Iterator[Ui]:
                 assert time.monotonic() < end, log.read_text()
                 time.sleep(0.2)
         yield ui
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
 
 
 def test_an_edit_counts_after_a_reload_and_a_broken_one_keeps_the_rest(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pyarrow import fs
 
+from tests.programs import serving
 from tests.servers import free_port
 from tests.tiers.environments import environment_of
-from tests.tiers.systems.programs import serving
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,10 @@ import pytest
 from connectors.sandbox.serve import Sandbox
 from pipelines.sandboxed import SOURCES
 from tests.conftest import REPOSITORY
+from tests.programs import serving, started
 from tests.servers import PostgresServer, free_port
 from tests.tiers.deployment.company import DEPLOY, Deployment, differences
 from tests.tiers.environments import environment_of
-from tests.tiers.systems.programs import serving
 
 pytestmark = [pytest.mark.tier("deployment"), pytest.mark.timeout(1800)]
 SCALE = 0.05
@@ -142,10 +142,8 @@ def test_celery_workers_that_share_nothing_but_object_storage(
     _replayed_elsewhere(deployment, tmp_path / "elsewhere")
 
 
-def _worker(deployment: Deployment, home: Path, name: str) -> ExitStack:
+def _worker(deployment: Deployment, home: Path, name: str) -> AbstractContextManager[object]:
     """A Celery worker with a home and a folder for temporary files that no other has."""
-    from tests.tiers.deployment.workers import worker
-
     (home / "tmp").mkdir(parents=True)
     shutil.copytree(deployment.home / "dagster", home / "dagster")
     # `dagster-celery` starts `celery` by name; here its package lies beside the installation and not in it.
@@ -164,9 +162,7 @@ def _worker(deployment: Deployment, home: Path, name: str) -> ExitStack:
         sys.executable, "-m", "dagster_celery.cli", "worker", "start", "-A", "dagster_celery.app", "-n", name,
         "-y", str(DEPLOY / "celery" / "worker.yaml"),
     ]  # fmt: skip
-    stack = ExitStack()
-    stack.enter_context(worker(command, home, environment))
-    return stack
+    return started(command, home, home / "worker.log", environment)
 
 
 def _replayed_elsewhere(deployment: Deployment, home: Path) -> None:

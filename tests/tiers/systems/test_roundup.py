@@ -17,9 +17,10 @@ import pytest
 import requests
 import yaml
 
+from tests.programs import run, serving
+from tests.servers import free_port
 from tests.tiers.environments import environment_of
 from tests.tiers.systems.company import EXAMPLES, Company
-from tests.tiers.systems.programs import free_port, run, serving
 
 pytestmark = [pytest.mark.tier("systems"), pytest.mark.timeout(900)]
 HERE = Path(__file__).parent

@@ -20,9 +20,10 @@ from connectors.errors import ConfigurationError, PermissionMissing, RequestRefu
 from connectors.operations import check_source, preview_stream
 from connectors.registry import system_of
 from connectors.runtime import Runtime
+from tests.programs import run, serving
+from tests.servers import free_port
 from tests.tiers.environments import environment_of
 from tests.tiers.systems.company import EXAMPLES, Company
-from tests.tiers.systems.programs import free_port, run, serving
 
 pytestmark = [pytest.mark.tier("systems"), pytest.mark.timeout(900)]
 HERE = Path(__file__).parent

@@ -58,7 +58,7 @@ def land(root: Path, records: list[dict[str, Any]], contract: Contract = CONTRAC
     store = RawStore(root, Runtime(clock=lambda: NOW))
     writer = store.begin(STREAM_ID)
     landing = Landing(a_stream(contract), future_seconds=300)
-    writer.append(landing.lines(Page(b"", records), 0, NOW))
+    writer.append(landing.block(Page(b"", records), 0, NOW), len(records))
     unknown = sorted(landing.seen.unknown)
     return writer.commit({"drift": {"unknown": unknown, "missing": list(landing.missing)}, "pages": []})
 
@@ -198,7 +198,7 @@ def test_a_deleted_row_is_never_quarantined(tmp_path: Path) -> None:
     writer = store.begin(STREAM_ID)
     landing = Landing(a_stream(), future_seconds=300)
     writer.append(
-        [landing.tombstone("7", None, "2026-06-15T00:00:00.000000Z", b'{"fields":{"due":"??"}}', NOW)]
+        landing.tombstone("7", None, "2026-06-15T00:00:00.000000Z", b'{"fields":{"due":"??"}}', NOW), 1
     )
     manifest = writer.commit({"drift": {"unknown": [], "missing": []}, "pages": []})
     (row,) = rows_of(typed(manifest))
