@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from connectors.contract import parse_path, value_at
 from connectors.errors import ProtocolError
 from connectors.http import HttpClient
-from connectors.paging import Offset, records_in
+from connectors.listing import records_in
+from connectors.paging import Offset
 from connectors.stream import Checkpoint, Page, Request
 
 STEPS_BACK = 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,20 +24,27 @@ def instant_of(cursor: str) -> datetime | None:
 
 def cursor_writer(cursor: Cursor) -> Callable[[Record], str]:
     """Reads a record's cursor as sortable text; empty where it has none that can be read."""
-    read, is_one = value_reader(cursor.segments), datetime.fromisoformat
+    read, text_of = value_reader(cursor.segments), cursor_text(cursor)
     fallback = value_reader(parse_path(cursor.fallback)) if cursor.fallback else None
-
-    def write_integer(record: Record) -> str:
-        value = read(record)
-        if value is None and fallback:
-            value = fallback(record)
-        text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-        return text.zfill(INTEGER_DIGITS) if text.isdigit() else ""
 
     def write(record: Record) -> str:
         value = read(record)
         if value is None and fallback:
             value = fallback(record)
+        return text_of(value)
+
+    return write
+
+
+def cursor_text(cursor: Cursor) -> Callable[[Any], str]:
+    """Writes the value of a cursor as sortable text; empty where it cannot be read."""
+    is_one = datetime.fromisoformat
+
+    def integer(value: Any) -> str:
+        text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+        return text.zfill(INTEGER_DIGITS) if text.isdigit() else ""
+
+    def instant(value: Any) -> str:
         try:
             if type(value) is str:
                 if len(value) == 28 and value[23:] == "+0000" and value[10] == "T":
@@ -51,7 +58,7 @@ def cursor_writer(cursor: Cursor) -> Callable[[Record], str]:
         except (ValueError, OverflowError):
             return ""
 
-    return write_integer if cursor.kind is CursorKind.INTEGER else write
+    return integer if cursor.kind is CursorKind.INTEGER else instant
 
 
 def _usual_stamp(value: str) -> str:
@@ -88,11 +95,13 @@ def key_reader(stream: Stream) -> Callable[[Record], str | None]:
 
         return single
 
-    def joined(record: Record) -> str | None:
-        parts = [key_text(read(record)) for read in readers]
-        return None if None in parts else "|".join(_escaped(part) for part in parts if part is not None)
+    return lambda record: joined_key(key_text(read(record)) for read in readers)
 
-    return joined
+
+def joined_key(texts: Iterable[str | None]) -> str | None:
+    """The parts of a key as one text; None where one is missing."""
+    parts = list(texts)
+    return None if None in parts else "|".join(_escaped(part) for part in parts if part is not None)
 
 
 def _escaped(part: str) -> str:

@@ -13,7 +13,8 @@ from connectors.answer import Answer
 from connectors.contract import value_at
 from connectors.errors import ConfigurationError, NotFound
 from connectors.http import HttpClient
-from connectors.paging import LoopGuard, NextLink, next_link, records_in, walk
+from connectors.listing import records_in
+from connectors.paging import LoopGuard, NextLink, next_link, walk
 from connectors.parallel import in_order
 from connectors.stream import Page, Reading, Record, Request
 

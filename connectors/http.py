@@ -95,10 +95,10 @@ class HttpClient:
         params: Mapping[str, Any] | None = None,
         *,
         headers: Mapping[str, str] | None = None,
-        as_json: bool = True,
+        check: Callable[[Answer], object] | None = Answer.json,
     ) -> Answer:
         """Send a GET; `path` is relative to the base URL, or a link to the same host."""
-        return self.send("GET", path, params=params, headers=headers, as_json=as_json)
+        return self.send("GET", path, params=params, headers=headers, check=check)
 
     def post(self, path: str, body: object, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a POST that only reads (a search, a query): it is tried again like a GET."""
@@ -112,11 +112,11 @@ class HttpClient:
         params: Mapping[str, Any] | None = None,
         body: object = None,
         headers: Mapping[str, str] | None = None,
-        as_json: bool = True,
+        check: Callable[[Answer], object] | None = Answer.json,
     ) -> Answer:
         """Send a request that may be sent twice, and return its answer.
 
-        With `as_json` a body that cannot be read as JSON is asked for again before it is an error.
+        A body that `check` finds garbled (as it stands: that is no JSON) is asked for again before it is an error.
 
         Raises:
             ConnectorError: a terminal error at once, a transient one when attempts or budget are used up.
@@ -137,8 +137,8 @@ class HttpClient:
                     method, self._url(path), place, params, content, {**sent_headers, **proof}
                 )
                 error = self._judge(answer)
-                if as_json and error is None and answer.status == requests.codes.ok:
-                    answer.json()
+                if check and error is None and answer.status == requests.codes.ok:
+                    check(answer)
             except (TransientError, GarbledAnswer) as failure:
                 answer, error = None, failure
             if error is None and answer is not None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from connectors.contract import value_at
 from connectors.http import HttpClient
-from connectors.paging import LoopGuard, Token, records_in, walk
+from connectors.listing import records_in
+from connectors.paging import LoopGuard, Token, walk
 from connectors.stream import Page, Reading, Record, Request
 
 LIST_PAGE = 100

@@ -12,7 +12,8 @@ from connectors.anchored import walk_anchored
 from connectors.errors import GarbledAnswer
 from connectors.http import HttpClient
 from connectors.jira_search import changes_of, jql
-from connectors.paging import Offset, records_in
+from connectors.listing import records_in
+from connectors.paging import Offset
 from connectors.stream import EPOCH, Page, Reading, Request
 
 PER_PAGE = 100

@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 from connectors.answer import Answer
 from connectors.errors import CheckpointExpired, GarbledAnswer, NotFound, RequestRefused
 from connectors.http import HttpClient
-from connectors.paging import LoopGuard, Offset, Token, records_in, walk
+from connectors.listing import records_in
+from connectors.paging import LoopGuard, Offset, Token, walk
 from connectors.stream import EPOCH, Gone, Page, Reading, Record, Request
 
 PER_PAGE = 100
@@ -74,7 +75,9 @@ def list_issue_ids(client: HttpClient, reading: Reading) -> Iterator[Page]:
 
 def _search(client: HttpClient, body: Mapping[str, Any], paging: Token, reading: Reading) -> Iterator[Page]:
     request = Request("POST", f"/rest/api/{client.api_version}/search/jql", body=body)
-    yield from walk(client, request, paging, records_at="issues", resume=reading.resume)
+    yield from walk(
+        client, request, paging, records_at="issues", resume=reading.resume, decoder=reading.decoder
+    )
 
 
 def jql(reading: Reading, since: str) -> str:

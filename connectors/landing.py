@@ -14,11 +14,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import orjson
 
 from connectors.contract import parse_path, value_at
 from connectors.cursors import cursor_writer, key_reader, key_text, overlap_text, sortable
+from connectors.decoded import DecodedLines
 from connectors.errors import ConfigurationError, GarbledAnswer
+from connectors.listing import RecordDecoder
 from connectors.projection import Projection
 from connectors.raw_store import LARGEST_LINE
 from connectors.secret import Secret
@@ -55,6 +58,10 @@ class Landing:
         self.skew_seconds = 0.0
         self._projection = Projection(stream.contract, hash_key)
         self._projection.unknown = self.seen.unknown
+        self.decoder = RecordDecoder(
+            self._projection.tree, self._projection.hashed, keep_unknown=self._projection.keep_unknown
+        )
+        self._decoded = DecodedLines(stream, self.decoder)
         self._key = key_reader(stream)
         self._parent = parse_path(stream.parent_field) if stream.parent_field else None
         self._cursor = cursor_writer(stream.cursor) if stream.cursor else None
@@ -77,15 +84,59 @@ class Landing:
         """Declared fields that no record of the load had."""
         return tuple(sorted(name for name in self._absent if name in self._unseen))
 
+    def block(self, page: Page, number: int, fetched_at: datetime) -> bytes:
+        """The lines of one page, in the vendor's order, one behind the other.
+
+        Raises:
+            GarbledAnswer: as `lines`.
+        """
+        text = self._decoded_block(page, number, fetched_at)
+        if text is None:
+            text = b"".join(self.lines(page, number, fetched_at))
+            self.decoder.learn(self.seen.unknown)
+        return text
+
+    def _decoded_block(self, page: Page, number: int, fetched_at: datetime) -> bytes | None:
+        """The same from decoded records, in a fraction of the time; None where anything is out of the ordinary."""
+        if page.decoded is None or page.refused:
+            return None
+        stamp, seen = sortable(fetched_at), self.seen
+        found = self._decoded.facts(page.decoded, stamp, all_deleted=page.deleted)
+        if found is None or found.last_cursor > self._latest(fetched_at):
+            return None
+        text = self._decoded.lines(page.decoded, found, seen.rows, number, stamp)
+        if len(text) >= LARGEST_LINE:
+            return None
+        if self._unseen:
+            for position in range(len(page.decoded)):
+                rows = seen.rows + position + 1
+                if rows < SAMPLE_AFTER or rows % SAMPLE_EVERY == 0:
+                    self._look_for_missing(msgspec.to_builtins(page.decoded[position]))
+        seen.rows += len(page.decoded)
+        seen.deleted += found.deleted_rows
+        if self.stream.cursor is not None:
+            if found.last_cursor:
+                seen.first_cursor = min(seen.first_cursor or "~", found.first_cursor)
+                seen.last_cursor = max(seen.last_cursor, found.last_cursor)
+            seen.without_cursor += found.without_cursor
+            if self.recent_is_whole and found.last_cursor >= self.recent_since:
+                self.recent.update(found.since(self.recent_since))
+        return text
+
+    def _latest(self, fetched_at: datetime) -> str:
+        """The greatest cursor that is not from the future."""
+        if not self._is_time:
+            return "~"
+        return sortable(fetched_at + timedelta(seconds=max(0.0, self.skew_seconds)) + self._future)
+
     def lines(self, page: Page, number: int, fetched_at: datetime) -> list[bytes]:
-        """The lines of one page, in the vendor's order.
+        """The lines of one page, each by itself, by the plain rules.
 
         Raises:
             GarbledAnswer: an object has not a single declared field: the vendor put an error into the list.
         """
         stamp = sortable(fetched_at)
-        latest = fetched_at + timedelta(seconds=max(0.0, self.skew_seconds)) + self._future
-        limit = sortable(latest) if self._is_time else "~"
+        limit = self._latest(fetched_at)
         seen, refused = self.seen, page.refused
         project, key_of, cursor_of = self._projection.usual, self._key, self._cursor
         is_child, is_flagged = self._parent is not None, self._flag is not None

@@ -182,9 +182,9 @@ class _Load:
         number, landing = len(self.tally.pages), self.landing
         if isinstance(self.task.connection, HttpClient):
             landing.skew_seconds = self.task.connection.traffic.clock_skew_seconds
-        lines = landing.lines(page, number, self.task.runtime.clock())
-        self.writer.append(lines)
-        self.tally.note(page, len(lines))
+        rows = len(page.records)
+        self.writer.append(landing.block(page, number, self.task.runtime.clock()), rows)
+        self.tally.note(page, rows)
         if self.plan.mode == "full" and landing.seen.last_cursor:
             # Nothing was read before that could have come late: only the next load asks.
             landing.look_back_from(
@@ -205,6 +205,7 @@ class _Load:
             parents=parents,
             carry=None if self.plan.mode == "full" else self.tally.carry,
             now=self.plan.started_at,
+            decoder=self.landing.decoder,
         )
 
     def _short_by(self) -> int:
@@ -265,7 +266,7 @@ class _Load:
 
     def _listed(self, read: Reader) -> set[str]:
         listing = self._new_landing()
-        pages = read(self.task.connection, self._reading((), None))
+        pages = read(self.task.connection, replace(self._reading((), None), decoder=None))
         return {key for page in pages for key in listing.keys(page)}
 
     def _bury_checked(self, keys: Sequence[str]) -> None:
@@ -281,7 +282,7 @@ class _Load:
         moment = self.task.runtime.clock()
         for last in self._known().last_known(keys):
             line = self.landing.tombstone(last.key, last.parent, last.cursor, last.data, moment)
-            self.writer.append([line])
+            self.writer.append(line, 1)
 
     def _bury_children(self) -> None:
         known = self._known()

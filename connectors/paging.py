@@ -18,15 +18,20 @@ from requests.utils import parse_header_links
 
 from connectors.answer import Answer
 from connectors.contract import fill, parse_path, value_at
-from connectors.errors import CheckpointExpired, GarbledAnswer, NotFound, ProtocolError, RequestRefused
+from connectors.errors import CheckpointExpired, NotFound, ProtocolError, RequestRefused
 from connectors.http import HttpClient
-from connectors.stream import Checkpoint, Page, Reading, Record, Request
+from connectors.listing import ListingReader, RecordDecoder
+from connectors.stream import Checkpoint, Page, Reading, Request
 
 EMPTY_PAGES = 3
 
 
 class Paging(Protocol):
     """How a listing goes on."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The paths of a page that `checkpoint` looks at; empty ones do not count."""
 
     def first(self, request: Request) -> Request:
         """The first request, with the page size in it."""
@@ -43,6 +48,10 @@ class Paging(Protocol):
 @dataclass(frozen=True)
 class Single:
     """The listing is one page."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ()
 
     def first(self, request: Request) -> Request:
         return request
@@ -73,6 +82,10 @@ class Token:
     in_body: bool = False
     last_at: str = ""
     size: tuple[str, int] | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.found_at, self.last_at)
 
     def first(self, request: Request) -> Request:
         return self._with(request, *self.size) if self.size else request
@@ -119,6 +132,10 @@ class Offset:
     first_position: int = 0
     in_body: bool = False
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.total_at, self.last_at)
+
     def first(self, request: Request) -> Request:
         return self.following(request, {"offset": self.first_position})
 
@@ -157,6 +174,10 @@ class PageNumber:
     first_number: int = 1
     pages_at: str = ""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.pages_at,)
+
     def first(self, request: Request) -> Request:
         return self.following(request, {"page": self.first_number})
 
@@ -187,6 +208,10 @@ class NextLink:
     found_at: str = ""
     size: tuple[str, int] | None = None
     last_at: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.found_at, self.last_at)
 
     def first(self, request: Request) -> Request:
         return (
@@ -249,7 +274,9 @@ def read_listing(client: HttpClient, reading: Reading) -> Iterator[Page]:
     paging = stream.paging or Single()
     assert stream.request is not None  # noqa: S101  (a stream has a request or a reader)
     request = rendered(stream.request, reading)
-    yield from walk(client, request, paging, records_at=stream.records, resume=reading.resume)
+    yield from walk(
+        client, request, paging, records_at=stream.records, resume=reading.resume, decoder=reading.decoder
+    )
 
 
 def walk(
@@ -260,8 +287,9 @@ def walk(
     records_at: str,
     resume: Checkpoint | None = None,
     total_at: str = "",
+    decoder: RecordDecoder | None = None,
 ) -> Iterator[Page]:
-    """Follow a listing from its start or from a checkpoint.
+    """Follow a listing from its start or from a checkpoint; with a decoder its records come decoded as well.
 
     Raises:
         CheckpointExpired: the vendor no longer knows `resume`.
@@ -269,12 +297,18 @@ def walk(
         GarbledAnswer: the records are not where they should be.
     """
     guard = LoopGuard(f"{request.method} {urlsplit(request.path).path}")
+    reader = ListingReader(records_at, (*paging.reads, total_at), decoder)
     checkpoint = resume
     while True:
         this = paging.following(request, checkpoint) if checkpoint is not None else paging.first(request)
         try:
             answer = client.send(
-                this.method, this.path, params=this.params, body=this.body, headers=this.headers
+                this.method,
+                this.path,
+                params=this.params,
+                body=this.body,
+                headers=this.headers,
+                check=reader.check,
             )
         except (RequestRefused, NotFound) as error:
             if checkpoint is not None and checkpoint is resume:
@@ -282,42 +316,21 @@ def walk(
                     error.problem, place=error.place, request_id=error.request_id
                 ) from None
             raise
-        body = answer.json()
-        records = records_in(body, records_at, answer)
-        following = paging.checkpoint(answer, body, len(records), checkpoint)
-        guard.check(answer.body, len(records), following)
-        total = value_at(body, parse_path(total_at)) if total_at else None
-        yield Page(answer.body, records, following, total=total if isinstance(total, int) else None)
+        page = reader.listing(answer)
+        following = paging.checkpoint(answer, page.body, len(page.records), checkpoint)
+        guard.check(answer.body, len(page.records), following)
+        total = value_at(page.body, parse_path(total_at)) if total_at else None
+        yield Page(
+            answer.body,
+            page.records,
+            following,
+            total=total if isinstance(total, int) else None,
+            decoded=page.decoded,
+        )
         if following is None:
             return
         checkpoint = following
-        del answer, body, records  # before the next page is parsed
-
-
-def records_in(body: object, path: str, answer: Answer) -> list[Record]:
-    """The list of records at `path` (empty: the body itself).
-
-    Raises:
-        GarbledAnswer: there is no list, or something in it is no object (a rate-limit text, say).
-    """
-    found = value_at(body, parse_path(path)) if path else body
-    where = f"at {path!r}" if path else "in the body"
-    if not isinstance(found, list):
-        raise GarbledAnswer(
-            f"no list of records {where}",
-            place=answer.place,
-            request_id=answer.request_id,
-            hint="check the API version; the vendor may have changed its answer",
-        )
-    others = {type(record) for record in found} - {dict}
-    if others:
-        raise GarbledAnswer(
-            f"a {min(other.__name__ for other in others)} stands where a record belongs {where}",
-            place=answer.place,
-            request_id=answer.request_id,
-            hint="the vendor may have put an error into the list; nothing of it was kept",
-        )
-    return found
+        del answer, page  # before the next page is parsed
 
 
 def rendered(request: Request, reading: Reading) -> Request:

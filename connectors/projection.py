@@ -26,14 +26,20 @@ from connectors.secret import Secret
 
 
 class Projection:
-    """The allow-list of one stream, and the undeclared fields that it met."""
+    """The allow-list of one stream, and the undeclared fields that it met.
+
+    Attributes:
+        unknown: paths of undeclared fields in open containers.
+        tree: the allow-list.
+        keep_unknown: do their values land?
+    """
 
     def __init__(self, contract: Contract, hash_key: Secret | None = None) -> None:
         self.unknown: set[str] = set()
-        self._tree = allow_list(contract)
-        self._keep_unknown = not contract.about_people
+        self.tree = allow_list(contract)
+        self.keep_unknown = not contract.about_people
         self._hash_key = hash_key
-        self.usual = compiled(self._tree, self.any_shape, self.hashed)
+        self.usual = compiled(self.tree, self.any_shape, self.hashed)
 
     def __call__(self, record: dict[str, Any]) -> dict[str, Any]:
         """What of `record` lands."""
@@ -41,7 +47,7 @@ class Projection:
 
     def any_shape(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """What of a record of any shape lands."""
-        return self._container(record, self._tree)
+        return self._container(record, self.tree)
 
     def _container(self, record: Mapping[str, Any], node: Node) -> dict[str, Any]:
         kept: dict[str, Any] = {}
@@ -52,7 +58,7 @@ class Projection:
             elif child is None:
                 if node.is_open:
                     self.unknown.add(node.path + path_text(name))
-                    if self._keep_unknown:
+                    if self.keep_unknown:
                         kept[name] = value
             elif isinstance(child, Node):
                 kept[name] = self._value(value, child)

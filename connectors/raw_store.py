@@ -18,7 +18,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,12 +238,14 @@ class LoadWriter:
         self._file_bytes = 0
         self._buffer: list[bytes] = []
         self._buffer_bytes = 0
+        self._buffer_rows = 0
 
-    def append(self, lines: Sequence[bytes]) -> None:
-        """Add lines; they are in the file at the next frame, and last from the next checkpoint on."""
-        self._buffer += lines
-        self._buffer_bytes += sum(map(len, lines))
-        self.rows += len(lines)
+    def append(self, lines: bytes, rows: int) -> None:
+        """Add so many lines; they are in the file at the next frame, and last from the next checkpoint on."""
+        self._buffer.append(lines)
+        self._buffer_bytes += len(lines)
+        self._buffer_rows += rows
+        self.rows += rows
         if self._buffer_bytes >= FRAME_BYTES:
             self._write_frame()
         if self._file_bytes >= PART_BYTES:
@@ -341,7 +343,7 @@ class LoadWriter:
         return f"part-{len(self._closed) + 1:05d}.ndjson.zst"
 
     def _write_frame(self) -> None:
-        if not self._buffer:
+        if not self._buffer_rows:
             return
         try:
             if self._file is None:
@@ -353,9 +355,9 @@ class LoadWriter:
         except OSError as error:
             raise _unwritable(self.folder, error) from None
         self._file_bytes += len(frame)
-        self._file_rows += len(self._buffer)
+        self._file_rows += self._buffer_rows
         self._buffer.clear()
-        self._buffer_bytes = 0
+        self._buffer_bytes = self._buffer_rows = 0
 
     def _close_part(self) -> None:
         self._write_frame()

@@ -25,7 +25,8 @@ from connectors.errors import (
     VendorUnavailable,
 )
 from connectors.http import HttpClient
-from connectors.paging import LoopGuard, records_in
+from connectors.listing import records_in
+from connectors.paging import LoopGuard
 from connectors.quota import daily_usage
 from connectors.stream import Checkpoint, Page, Reading, Record
 
@@ -140,7 +141,7 @@ def _results(
         params = {"maxRecords": RESULTS_PER_PAGE, "locator": locator or None}
         try:
             answer = client.get(
-                f"{base}/jobs/query/{job}/results", params, headers={"Accept": "text/csv"}, as_json=False
+                f"{base}/jobs/query/{job}/results", params, headers={"Accept": "text/csv"}, check=None
             )
         except (RequestRefused, NotFound) as error:
             if resume is not None and locator == resume["locator"]:

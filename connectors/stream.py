@@ -27,12 +27,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from connectors.contract import Column, Contract, PathSegments, parse_path
 from connectors.errors import ContractError
 
 if TYPE_CHECKING:
     from connectors.answer import Answer
     from connectors.errors import ConnectorError
+    from connectors.listing import RecordDecoder
     from connectors.paging import Paging
     from connectors.runtime import Runtime
 
@@ -82,6 +85,7 @@ class Page:
         capped: parents of which the vendor returned only a part.
         carry: the vendor's own cursor, to be handed to the next load (it outlives this one).
         refused: positions of records that cannot be read, with the reason; they land, and are quarantined.
+        decoded: the records once more, as what of them may land; None where they were parsed whole.
     """
 
     body: bytes
@@ -94,6 +98,7 @@ class Page:
     capped: Sequence[str] = ()
     carry: Checkpoint | None = None
     refused: Mapping[int, str] = field(default_factory=dict)
+    decoded: Sequence[Struct] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,7 @@ class Reading:
         parents: for a child stream, the keys of the parents to read, in order.
         carry: what the last page of the load before handed on; None: begin anew.
         now: when the load began.
+        decoder: parses pages into what may land; None: they are parsed whole.
     """
 
     stream: Stream
@@ -117,6 +123,7 @@ class Reading:
     parents: Sequence[str] = ()
     carry: Checkpoint | None = None
     now: datetime = EPOCH
+    decoder: RecordDecoder | None = None
 
 
 Reader: TypeAlias = Callable[[Any, Reading], Iterator[Page]]

@@ -13,7 +13,8 @@ from typing import Any
 from connectors.contract import value_at
 from connectors.errors import CheckpointExpired, NotFound, RequestRefused
 from connectors.http import HttpClient
-from connectors.paging import LoopGuard, Token, records_in, walk
+from connectors.listing import records_in
+from connectors.paging import LoopGuard, Token, walk
 from connectors.parallel import in_order
 from connectors.stream import Page, Reading, Record, Request
 

@@ -1,0 +1,260 @@
+"""A page of a listing: the records in it, and what else of it says how to go on.
+
+Usually the parser makes only what may land (`record_types.py`); a page that it refuses is parsed whole. Both say the
+same, so nobody need know which it was: `records` are the vendor's objects in any case, parsed when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, overload
+
+import msgspec
+from msgspec import UNSET
+
+from connectors.allow_list import LANDS, STAYS_OUT, Node
+from connectors.answer import Answer
+from connectors.contract import parse_path, value_at
+from connectors.errors import GarbledAnswer
+from connectors.record_types import (
+    Amendment,
+    ListingType,
+    NotTypable,
+    RecordType,
+    listing_type,
+    record_type,
+    with_unknown,
+)
+from connectors.stream import Record
+
+MOST_REFUSED = 8
+"""After so many pages in a row that the types refuse, all are parsed whole."""
+
+MOST_LEARNED = 200
+"""So many undeclared fields get a place in the types."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a page says.
+
+    Attributes:
+        body: the body, or of it what was to be looked at.
+        records: the vendor's objects.
+        decoded: the same as typed records that hold only what may land; None where the types refused them.
+    """
+
+    body: Any
+    records: Sequence[Record]
+    decoded: Sequence[msgspec.Struct] | None = None
+
+
+class RecordDecoder:
+    """Parses pages into the types of one stream, and learns of undeclared fields as they come."""
+
+    def __init__(self, tree: Node, hashed: Callable[[Any], str | None], *, keep_unknown: bool) -> None:
+        self._tree = tree
+        self._hashed = hashed
+        self._unknown_rule = LANDS if keep_unknown else STAYS_OUT
+        self._learned: frozenset[str] = frozenset()
+        self._refused = 0
+        self._decoders: dict[
+            tuple[str, tuple[str, ...]], tuple[msgspec.json.Decoder[Any], ListingType] | None
+        ]
+        self.type = self._compiled()
+
+    def _compiled(self) -> RecordType | None:
+        self._decoders = {}
+        try:
+            tree = with_unknown(self._tree, tuple(self._learned), self._unknown_rule)
+            return record_type(tree, self._hashed)
+        except NotTypable:
+            return None
+
+    def learn(self, unknown: Iterable[str]) -> bool:
+        """Give undeclared fields a place, so that pages with them are not refused; did that change the types?"""
+        met = frozenset(unknown)
+        if met == self._learned or len(met) > MOST_LEARNED:
+            return False
+        self._learned, self._refused = met, 0
+        self.type = self._compiled()
+        return True
+
+    def decode(self, body: bytes, records_at: str, reads: tuple[str, ...]) -> Listing | None:
+        """The page, with `records` left empty; None where the types refuse it."""
+        if self._refused >= MOST_REFUSED:
+            return None
+        found = self._decoder(records_at, reads)
+        if found is None or not _is_plain_text(body):
+            return None
+        decoder, kind = found
+        try:
+            page = decoder.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._refused += 1
+            return None
+        self._refused = 0
+        records: list[msgspec.Struct] = _at(page, kind.records)
+        assert self.type is not None  # noqa: S101  (or there were no decoder)
+        for amendment in self.type.amendments:
+            _amend(records, amendment)
+        rest: dict[str, Any] = {}
+        for path, attributes in kind.read.items():
+            inner = rest
+            for name in path[:-1]:
+                inner = inner.setdefault(name, {})
+            inner[path[-1]] = _at(page, attributes)
+        return Listing(rest if records_at else [], (), records)
+
+    def _decoder(
+        self, records_at: str, reads: tuple[str, ...]
+    ) -> tuple[msgspec.json.Decoder[Any], ListingType] | None:
+        asked = records_at, reads
+        if asked not in self._decoders:
+            try:
+                if self.type is None:
+                    raise NotTypable
+                kind = listing_type(self.type.struct, records_at, reads)
+                self._decoders[asked] = msgspec.json.Decoder(kind.type), kind
+            except NotTypable:
+                self._decoders[asked] = None
+        return self._decoders[asked]
+
+
+def _is_plain_text(body: bytes) -> bool:
+    """Is it UTF-8 (what is passed over is not looked at), and without the one escape that must not land?"""
+    if b"\\" in body and b"\\u0000" in body:
+        return False
+    if not body.isascii():
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _at(value: Any, attributes: Sequence[str]) -> Any:
+    for name in attributes:
+        value = getattr(value, name)
+    return value
+
+
+def _amend(records: Sequence[msgspec.Struct], amendment: Amendment) -> None:
+    name, change = amendment.name, amendment.change
+    containers: list[Any] = list(records)
+    for step in amendment.container:
+        inner = [getattr(one, step) for one in containers]
+        containers = [one for one in inner if isinstance(one, msgspec.Struct)]
+    if change is None:
+        for container in containers:
+            setattr(container, name, UNSET)
+        return
+    for container in containers:
+        if (value := getattr(container, name)) is not UNSET:
+            setattr(container, name, change(value))
+
+
+class ListingReader:
+    """Reads the answers of one listing; an answer is parsed once, however often it is asked for."""
+
+    def __init__(
+        self, records_at: str, reads: Sequence[str] = (), decoder: RecordDecoder | None = None
+    ) -> None:
+        self._records_at = records_at
+        self._reads = tuple(sorted(set(filter(None, reads))))
+        self._decoder = decoder
+        self._read: tuple[Answer, Listing | None] | None = None
+
+    def check(self, answer: Answer) -> None:
+        """Parse the answer.
+
+        Raises:
+            GarbledAnswer: it is no JSON.
+        """
+        listing = None
+        if self._decoder is not None:
+            listing = self._decoder.decode(answer.body, self._records_at, self._reads)
+        if listing is None:
+            answer.json()
+        self._read = answer, listing
+
+    def listing(self, answer: Answer) -> Listing:
+        """What the page says.
+
+        Raises:
+            GarbledAnswer: there is no list of records, or something in it is no object.
+        """
+        if self._read is None or self._read[0] is not answer:
+            self.check(answer)
+        _, listing = self._read or (answer, None)
+        self._read = None
+        if listing is None or listing.decoded is None:
+            return Listing(answer.json(), records_in(answer.json(), self._records_at, answer))
+        records = LazyRecords(
+            len(listing.decoded), lambda: records_in(answer.json(), self._records_at, answer)
+        )
+        return Listing(listing.body, records, listing.decoded)
+
+
+class LazyRecords(Sequence[Record]):
+    """The vendor's objects, parsed when the first of them is looked at."""
+
+    def __init__(self, count: int, parse: Callable[[], list[Record]]) -> None:
+        self._count = count
+        self._parse = parse
+        self._records: list[Record] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, position: int) -> Record: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Record]: ...
+    def __getitem__(self, position: int | slice) -> Record | Sequence[Record]:
+        return self._all()[position]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._all())
+
+    def _all(self) -> list[Record]:
+        if self._records is None:
+            self._records = self._parse()
+        return self._records
+
+
+def records_in(body: object, path: str, answer: Answer) -> list[Record]:
+    """The list of records at `path` (empty: the body itself).
+
+    Raises:
+        GarbledAnswer: there is no list, or something in it is no object (a rate-limit text, say).
+    """
+    found = value_at(body, parse_path(path)) if path else body
+    where = f"at {path!r}" if path else "in the body"
+    if not isinstance(found, list):
+        raise GarbledAnswer(
+            f"no list of records {where}",
+            place=answer.place,
+            request_id=answer.request_id,
+            hint="check the API version; the vendor may have changed its answer",
+        )
+    others = {type(record) for record in found} - {dict}
+    if others:
+        raise GarbledAnswer(
+            f"a {min(other.__name__ for other in others)} stands where a record belongs {where}",
+            place=answer.place,
+            request_id=answer.request_id,
+            hint="the vendor may have put an error into the list; nothing of it was kept",
+        )
+    return found
+
+
+def values_of(records: Sequence[msgspec.Struct], attributes: Sequence[str]) -> list[Any]:
+    """The value of each record at its attributes.
+
+    Raises:
+        AttributeError: a container on the way is not there.
+    """
+    return list(map(attrgetter(".".join(attributes)), records))
