@@ -28,6 +28,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -45,6 +46,9 @@ from connectors.stream import Stream
 
 NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
 AuthKind = Literal["bearer", "basic", "header", "client_credentials", "refresh_token", "jwt", "none"]
+Reference = Annotated[str, Field(json_schema_extra={"pattern": "^((env|file):.+)?$"})]
+"""Where a credential is, never the credential; editors mark one that is written out, `AuthConfig` refuses it."""
+Name = Annotated[str, Field(json_schema_extra={"pattern": "^" + SAFE_NAME.pattern.replace(r"\Z", "$")})]
 
 
 class _Model(BaseModel):
@@ -54,17 +58,19 @@ class _Model(BaseModel):
 class AuthConfig(_Model):
     """How the source proves who it is; every secret is a reference."""
 
-    kind: AuthKind
-    token: str = Field("", description="bearer and header: the token")
+    kind: AuthKind = Field(description="which of the system's ways to log in")
+    token: Reference = Field("", description="bearer and header: the token")
     header: str = Field("Authorization", description="header: the header's name")
-    user: str = Field("", description="basic: the user")
-    password: str = Field("", description="basic: the password or API token")
-    client_id: str = ""
-    client_secret: str = ""
-    refresh_token: str = Field("", description="refresh_token: a file, so that a rotated token can be kept")
-    private_key: str = Field("", description="jwt: an RSA key in PEM")
+    user: Reference = Field("", description="basic: the user")
+    password: Reference = Field("", description="basic: the password or API token")
+    client_id: Reference = Field("", description="OAuth: the application's id")
+    client_secret: Reference = Field("", description="OAuth: the application's secret")
+    refresh_token: Reference = Field(
+        "", description="refresh_token: a file, so that a rotated token can be kept"
+    )
+    private_key: Reference = Field("", description="jwt: an RSA key in PEM")
     token_url: str = Field("", description="the token endpoint, absolute or below base_url")
-    scope: str = ""
+    scope: str = Field("", description="OAuth: what is asked for, where the application does not say it")
     audience: str = Field("", description="jwt: the `aud` claim")
     subject: str = Field("", description="jwt: the user to act for")
 
@@ -89,18 +95,22 @@ class AuthConfig(_Model):
 class ColumnConfig(_Model):
     """A column that this account has and the vendor's contract does not, or that differs."""
 
-    name: str
-    type: ColumnType
-    path: str = ""
-    nullable: bool = True
-    optional: bool = False
-    unit: str = ""
-    allowed: tuple[str, ...] = ()
-    personal: Personal = Personal.KEEP
-    format: str = "iso"
-    zone: str = ""
+    name: str = Field(description="name in the typed table, in snake_case")
+    type: ColumnType = Field(description="what a value is once read")
+    path: str = Field(
+        "", description="where the value is: `fields.status.name`, `sprints[-1].id`; default: the name"
+    )
+    nullable: bool = Field(True, description="whether a row may have no value here; else it is quarantined")
+    optional: bool = Field(False, description="whether every record of a load may lack the field")
+    unit: str = Field("", description="unit of the value, for people")
+    allowed: tuple[str, ...] = Field((), description="the only values there are")
+    personal: Personal = Field(Personal.KEEP, description="what happens to the value before it lands")
+    format: str = Field(
+        "iso", description="how it is written: iso, epoch_seconds, epoch_millis, or a pattern like `%d/%m/%Y`"
+    )
+    zone: str = Field("", description="IANA zone of instants without an offset")
     nulls: tuple[str, ...] = Field((), description="texts that stand for no value")
-    scale: int = 4
+    scale: int = Field(4, description="decimal places that a decimal keeps")
 
     def column(self) -> Column:
         """The column as contracts hold it."""
@@ -110,11 +120,15 @@ class ColumnConfig(_Model):
 class StreamConfig(_Model):
     """A stream that is loaded, and how it differs from its declaration."""
 
-    name: str
-    overlap: timedelta | None = Field(None, description="how far before the watermark to read again")
-    columns: tuple[ColumnConfig, ...] = ()
+    name: str = Field(description="the stream, by its name in the vendor's declaration")
+    overlap: timedelta | None = Field(
+        None, description="how far before the watermark to read again: PT1H, P7D"
+    )
+    columns: tuple[ColumnConfig, ...] = Field(
+        (), description="columns that only this account has, or that differ"
+    )
     without: tuple[str, ...] = Field((), description="columns that this account does not have")
-    options: dict[str, str] = Field(default_factory=dict)
+    options: dict[str, str] = Field(default_factory=dict, description="options for this stream alone")
 
     @field_validator("overlap")
     @classmethod
@@ -127,41 +141,62 @@ class StreamConfig(_Model):
 class RateConfig(_Model):
     """The rate budget of the account."""
 
-    requests: int = Field(gt=0)
-    seconds: float = Field(gt=0)
+    requests: int = Field(gt=0, description="how many requests")
+    seconds: float = Field(gt=0, description="within how many seconds")
 
 
 class LimitsConfig(_Model):
     """How patient the source is; what is not given comes from the settings."""
 
-    attempts: int | None = Field(None, gt=0)
-    backoff_seconds: float | None = Field(None, ge=0)
-    budget_seconds: float | None = Field(None, ge=0)
-    read_seconds: float | None = Field(None, gt=0)
-    request_seconds: float | None = Field(None, gt=0)
-    body_bytes: int | None = Field(None, gt=0)
+    attempts: int | None = Field(None, gt=0, description="tries of one request")
+    backoff_seconds: float | None = Field(None, ge=0, description="pause after the first failure; it doubles")
+    budget_seconds: float | None = Field(None, ge=0, description="all waiting of one request together")
+    read_seconds: float | None = Field(None, gt=0, description="longest silence within an answer")
+    request_seconds: float | None = Field(None, gt=0, description="longest duration of one request")
+    body_bytes: int | None = Field(None, gt=0, description="largest answer that is read")
 
 
 def _by_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _as_texts(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: ",".join(map(str, v)) if isinstance(v, list) else str(v) for name, v in value.items()}
+    return value
+
+
+Plain = str | int | float | bool
+StreamEntry = Annotated[StreamConfig, BeforeValidator(_by_name, json_schema_input_type=str | StreamConfig)]
+Options = Annotated[
+    dict[str, str], BeforeValidator(_as_texts, json_schema_input_type=dict[str, Plain | list[Plain]])
+]
+
+
 class SourceConfig(_Model):
     """One account of one system."""
 
-    system: str
-    account: str
-    name: str = Field("", description="how people call this source; default: the system's name")
-    base_url: str = ""
-    auth: AuthConfig | None = None
-    api_version: str = ""
-    streams: tuple[Annotated[StreamConfig, Field()], ...] = Field(
-        (), description="default: all but those on request"
+    system: Name = Field(
+        description="which system: a vendor, files, sql, http, process, module, or a name of yours"
     )
-    options: dict[str, str] = Field(default_factory=dict)
-    rate: RateConfig | None = None
-    limits: LimitsConfig = LimitsConfig()
-    hash_key: str = Field("", description="reference to the key that personal data is hashed with")
+    account: Name = Field(
+        description="which account of it; what was read of another one is not mixed with it"
+    )
+    name: str = Field("", description="how people call this source; default: the system's name")
+    base_url: str = Field("", description="where its API is, or a reference to that")
+    auth: AuthConfig | None = Field(None, description="how it logs in; every secret is a reference")
+    api_version: str = Field(
+        "", description="version of the API that is asked for; default: the vendor's here"
+    )
+    streams: tuple[StreamEntry, ...] = Field(
+        (), description="what is read; default: all but those on request"
+    )
+    options: Options = Field(default_factory=dict, description="what differs from account to account")
+    rate: RateConfig | None = Field(
+        None, description="requests that the account may make; default: the vendor's"
+    )
+    limits: LimitsConfig = Field(LimitsConfig(), description="how patient it is; default: the settings")
+    hash_key: Reference = Field("", description="reference to the key that personal data is hashed with")
     qualify_ids: bool | None = Field(
         None,
         description="ids in the neutral tables begin with the source's name (`jira_second:10001`); default: where the "
@@ -170,20 +205,6 @@ class SourceConfig(_Model):
     settings: dict[str, Any] = Field(
         default_factory=dict, description="what a files, SQL, HTTP or process source needs besides"
     )
-
-    @field_validator("streams", mode="before")
-    @classmethod
-    def _names_are_streams(cls, value: Any) -> Any:
-        return [_by_name(item) for item in value] if isinstance(value, list | tuple) else value
-
-    @field_validator("options", mode="before")
-    @classmethod
-    def _options_are_texts(cls, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {
-                name: ",".join(map(str, v)) if isinstance(v, list) else str(v) for name, v in value.items()
-            }
-        return value
 
     @field_validator("system", "account", "name")
     @classmethod

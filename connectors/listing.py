@@ -137,7 +137,7 @@ def _is_plain_text(body: bytes) -> bool:
 
 def _at(value: Any, attributes: Sequence[str]) -> Any:
     for name in attributes:
-        value = getattr(value, name)
+        value = None if value is None else getattr(value, name)
     return value
 
 

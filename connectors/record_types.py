@@ -218,19 +218,22 @@ def _plant(tree: dict[str, Any], segments: PathSegments, leaf: Any) -> None:
 def _page(
     tree: Mapping[str, Any], names: tuple[str, ...], attributes: Attributes, found: dict[Any, Attributes]
 ) -> type[msgspec.Struct]:
-    fields: list[Any] = []
+    fields = []
     for position, (name, child) in enumerate(tree.items()):
         attribute = f"f{position}"
         here, way = (*names, name), (*attributes, attribute)
         if isinstance(child, dict):
-            fields.append((attribute, _page(child, here, way, found), msgspec.field(name=name)))
-            continue
-        found[here] = way
-        needed = child is not Any
-        fields.append(
-            (attribute, child, msgspec.field(name=name) if needed else msgspec.field(default=None, name=name))
-        )
+            kind = _page(child, here, way, found)
+        else:
+            kind, found[here] = child, way
+        needed = _holds_records(child)
+        default = {} if needed else {"default": None}
+        fields.append((attribute, kind if needed else kind | None, msgspec.field(name=name, **default)))
     return _defined("Page", fields, closed=False)
+
+
+def _holds_records(child: Any) -> bool:
+    return any(map(_holds_records, child.values())) if isinstance(child, dict) else child is not Any
 
 
 def _defined(kind: str, fields: Sequence[Any], *, closed: bool) -> type[msgspec.Struct]:
