@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,10 +47,7 @@ def cursor_text(cursor: Cursor) -> Callable[[Any], str]:
     def instant(value: Any) -> str:
         try:
             if type(value) is str:
-                if len(value) == 28 and value[23:] == "+0000" and value[10] == "T":
-                    text = value[:23] + "000Z"
-                else:
-                    text = _usual_stamp(value)
+                text = _usual_stamp(value)
                 if text:
                     is_one(text)
                     return text
@@ -61,10 +58,49 @@ def cursor_text(cursor: Cursor) -> Callable[[Any], str]:
     return integer if cursor.kind is CursorKind.INTEGER else instant
 
 
+def cursor_texts(cursor: Cursor) -> Callable[[Sequence[Any]], list[str]]:
+    """Writes the cursors of many records, as `cursor_text` does each of them; in less time if they are alike."""
+    text_of, is_one = cursor_text(cursor), datetime.fromisoformat
+    width = len(ALIKE) + 1
+
+    def write(values: Sequence[Any]) -> list[str]:
+        count = len(values)
+        try:
+            joined = "\n".join(values)
+        except TypeError:
+            return list(map(text_of, values))
+        alike = len(joined) == count * width - 1 and all(
+            joined[at::width] == mark * count for at, mark in enumerate(ALIKE) if mark != "d"
+        )
+        if not alike:
+            return list(map(text_of, values))
+        texts = joined.replace("+0000", "000Z").split("\n")
+        try:
+            for text in texts:
+                is_one(text)
+        except ValueError:
+            return list(map(text_of, values))
+        return texts if len(texts) == count else list(map(text_of, values))
+
+    if cursor.kind is not CursorKind.ISO:
+        return lambda values: list(map(text_of, values))
+    return write
+
+
+ALIKE = "dddd-dd-ddTdd:dd:dd.ddd+0000"
+"""How stamps look that are rewritten together; `d` stands for a digit."""
+
+
 def _usual_stamp(value: str) -> str:
-    """Other stamps that many vendors write, cut into shape instead of parsed; empty for any other."""
-    if value[10:11] == "T" and value.endswith("Z") and len(value) in (20, 24):
-        return value[:23] + "000Z" if len(value) == 24 else value[:19] + ".000000Z"
+    """Stamps as most vendors write them, cut into shape instead of parsed; empty for any other."""
+    marks = value[4:20:3]
+    if marks == "--T::.":
+        if len(value) == 28 and value[23:] == "+0000":
+            return value[:23] + "000Z"
+        if len(value) == 24 and value[23] == "Z":
+            return value[:23] + "000Z"
+    if marks == "--T::Z" and len(value) == 20:
+        return value[:19] + ".000000Z"
     return ""
 
 

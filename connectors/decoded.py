@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from connectors.contract import parse_path
-from connectors.cursors import cursor_text, joined_key, key_text
+from connectors.cursors import cursor_texts, joined_key, key_text
 from connectors.listing import RecordDecoder, values_of
 from connectors.record_types import Attributes, NotTypable, RecordType
 from connectors.stream import DeleteKind, Stream
@@ -48,32 +48,19 @@ class ChildLine(msgspec.Struct, gc=False):
 
 @dataclass(frozen=True)
 class Facts:
-    """What the records of a page say about themselves, each in the page's order; cursors may be empty."""
+    """What the records of a page say about themselves.
+
+    Attributes:
+        keys, cursors, deleted, parents: of each record, in the page's order; a cursor may be empty.
+        first_cursor, last_cursor: the least and the greatest that are not empty.
+    """
 
     keys: list[str]
     cursors: list[str]
     deleted: list[bool]
     parents: list[str | None] | None
-
-    @property
-    def first_cursor(self) -> str:
-        """The least cursor that is not empty."""
-        return min(filter(None, self.cursors), default="")
-
-    @property
-    def last_cursor(self) -> str:
-        """The greatest cursor."""
-        return max(self.cursors, default="")
-
-    @property
-    def without_cursor(self) -> int:
-        """How many records have none that can be read."""
-        return self.cursors.count("")
-
-    @property
-    def deleted_rows(self) -> int:
-        """How many are deleted."""
-        return self.deleted.count(True)
+    first_cursor: str
+    last_cursor: str
 
     def since(self, earliest: str) -> Iterator[tuple[str, str]]:
         """Keys and cursors of the records that changed since then."""
@@ -87,7 +74,7 @@ class DecodedLines:
         self._stream = stream
         self._decoder = decoder
         self._places: tuple[RecordType, _Places | None] | None = None
-        self._cursor_text = cursor_text(stream.cursor) if stream.cursor else None
+        self._cursor_texts = cursor_texts(stream.cursor) if stream.cursor else None
         self._encoder = msgspec.json.Encoder()
 
     def facts(self, records: Sequence[msgspec.Struct], stamp: str, *, all_deleted: bool) -> Facts | None:
@@ -97,14 +84,17 @@ class DecodedLines:
             return None
         try:
             keys = self._keys(records, places)
-            cursors = self._cursors(records, places) if self._cursor_text else [stamp] * len(records)
-            deleted = [all_deleted or flag for flag in self._flags(records, places)]
+            cursors = self._cursors(records, places) if self._cursor_texts else [stamp] * len(records)
+            deleted = [True] * len(records) if all_deleted else self._flags(records, places)
             parents = (
                 [key_text(value) for value in values_of(records, places.parent)] if places.parent else None
             )
         except AttributeError:
             return None
-        return None if keys is None else Facts(keys, cursors, deleted, parents)
+        if keys is None:
+            return None
+        first = min(cursors if all(cursors) else filter(None, cursors), default="")
+        return Facts(keys, cursors, deleted, parents, first, max(cursors, default=""))
 
     def lines(
         self, records: Sequence[msgspec.Struct], facts: Facts, begin: int, page: int, stamp: str
@@ -158,8 +148,8 @@ class DecodedLines:
                 other if value is None or value is UNSET else value
                 for value, other in zip(values, others, strict=True)
             ]
-        assert self._cursor_text is not None  # noqa: S101  (asked for only then)
-        return list(map(self._cursor_text, values))
+        assert self._cursor_texts is not None  # noqa: S101  (asked for only then)
+        return self._cursor_texts(values)
 
     def _flags(self, records: Sequence[msgspec.Struct], places: _Places) -> list[bool]:
         if not places.flag:

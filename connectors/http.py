@@ -23,7 +23,6 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from connectors.answer import Answer
@@ -45,6 +44,7 @@ from connectors.quota import is_quota_header
 from connectors.rate import RateBudget
 from connectors.runtime import Runtime
 from connectors.secret import redact
+from connectors.session import OneAccountSession
 from connectors.traffic import HttpLimits, Traffic
 
 IDENTIFIER = re.compile(r"/(\d{2,}|(?=[^/]*\d)[0-9A-Za-z_-]{12,})(?=/|$)")
@@ -87,7 +87,7 @@ class HttpClient:
         self._headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **(headers or {})}
         self._refuse = refuse
         self._on_wait = on_wait
-        self._session = _session()
+        self._session = OneAccountSession()
 
     def get(
         self,
@@ -157,7 +157,7 @@ class HttpClient:
     def sibling(self) -> HttpClient:
         """The same account over a connection of its own: budget, credentials and counts are shared."""
         other = copy(self)
-        other._session = _session()
+        other._session = OneAccountSession()
         return other
 
     def close(self) -> None:
@@ -347,19 +347,6 @@ class HttpClient:
         error.place = redact(error.place, secrets)
         error.args = (error.problem,)
         return error
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    # Credentials are ours alone to set: nothing from ~/.netrc.
-    session.auth = _unchanged
-    session.mount("https://", HTTPAdapter(pool_maxsize=4))
-    session.mount("http://", HTTPAdapter(pool_maxsize=4))
-    return session
-
-
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 def _origin(url: str) -> tuple[str, str, int]:

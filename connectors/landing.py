@@ -113,12 +113,12 @@ class Landing:
                 if rows < SAMPLE_AFTER or rows % SAMPLE_EVERY == 0:
                     self._look_for_missing(msgspec.to_builtins(page.decoded[position]))
         seen.rows += len(page.decoded)
-        seen.deleted += found.deleted_rows
+        seen.deleted += found.deleted.count(True)
         if self.stream.cursor is not None:
             if found.last_cursor:
                 seen.first_cursor = min(seen.first_cursor or "~", found.first_cursor)
                 seen.last_cursor = max(seen.last_cursor, found.last_cursor)
-            seen.without_cursor += found.without_cursor
+            seen.without_cursor += found.cursors.count("")
             if self.recent_is_whole and found.last_cursor >= self.recent_since:
                 self.recent.update(found.since(self.recent_since))
         return text

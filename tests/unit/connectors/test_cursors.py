@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.cursors import cursor_writer, instant_of, sortable, value_reader
+from connectors.cursors import cursor_text, cursor_texts, cursor_writer, instant_of, sortable, value_reader
 from connectors.stream import Cursor, CursorKind
 
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -37,6 +37,31 @@ def test_every_way_to_write_an_instant_gives_the_same_cursor(
 )
 def test_what_is_no_instant_has_no_cursor(text: object) -> None:
     assert cursor_writer(Cursor("at"))({"at": text}) == ""
+
+
+@pytest.mark.parametrize("text", ["2026-W05-2T07:00:29.331+0000", "2026-01-30T070029.33133+0000"])
+def test_a_stamp_in_another_of_the_standard_s_forms_sorts_with_the_others(text: str) -> None:
+    assert cursor_writer(Cursor("at"))({"at": text}) == sortable(datetime.fromisoformat(text))
+
+
+usual = instants.map(
+    lambda i: i.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+)
+odd = st.sampled_from(
+    [None, 5, "", "soon", "2026-01-31T12:00:00Z", "2026-W05-2T07:00:29.331+0000", "2026-02-30T00:00:00.000+0000",
+     "2026-01-30T070029.33133+0000", "2026-01-30\nT07:00:29.31+0000", "2026-01-30T07:00:2\n.331+0000"]
+)  # fmt: skip
+
+
+@given(st.lists(st.one_of(usual, usual, usual, odd), max_size=6))
+def test_cursors_written_together_are_those_written_one_by_one(values: list[object]) -> None:
+    cursor = Cursor("at")
+    assert cursor_texts(cursor)(values) == list(map(cursor_text(cursor), values))
+
+
+@given(st.lists(usual, max_size=6))
+def test_so_are_usual_ones(values: list[str]) -> None:
+    assert cursor_texts(Cursor("at"))(values) == [sortable(datetime.fromisoformat(value)) for value in values]
 
 
 def test_a_fallback_counts_while_the_first_field_is_null() -> None:
