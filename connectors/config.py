@@ -150,9 +150,11 @@ class LimitsConfig(_Model):
 
     attempts: int | None = Field(None, gt=0, description="tries of one request")
     backoff_seconds: float | None = Field(None, ge=0, description="pause after the first failure; it doubles")
-    budget_seconds: float | None = Field(None, ge=0, description="all waiting of one request together")
-    read_seconds: float | None = Field(None, gt=0, description="longest silence within an answer")
-    request_seconds: float | None = Field(None, gt=0, description="longest duration of one request")
+    budget_seconds: float | None = Field(None, ge=0, description="all waits of a load together")
+    read_seconds: float | None = Field(
+        None, gt=0, description="longest pause between two pieces of an answer"
+    )
+    request_seconds: float | None = Field(None, gt=0, description="longest duration of a whole answer")
     body_bytes: int | None = Field(None, gt=0, description="largest answer that is read")
 
 

@@ -29,8 +29,8 @@ class Declared(BaseModel):
 class CursorDeclared(Declared):
     """The field that says when a row changed, or in which order rows came."""
 
-    field: str
-    kind: CursorKind = CursorKind.ISO
+    field: str = Field(description="the field, by its path in a record")
+    kind: CursorKind = Field(CursorKind.ISO, description="how it is written, in records and in the filter")
     fallback: str = Field("", description="field that counts while the first is null")
     precision_seconds: float = Field(0.000001, gt=0, description="step of the system's filter")
     zone: str = Field("UTC", description="zone of stamps without an offset")
@@ -55,8 +55,11 @@ class CursorDeclared(Declared):
 class DeletesDeclared(Declared):
     """How a stream learns that a row is gone."""
 
-    kind: Literal["none", "flag", "snapshot", "reconcile"] = "none"
-    flag: str = ""
+    kind: Literal["none", "flag", "snapshot", "reconcile"] = Field(
+        "none",
+        description="flag: a field says so; snapshot: what is missing from a whole load; reconcile: from a list of keys",
+    )
+    flag: str = Field("", description="flag: the field, by its path in a record")
     values: tuple[Any, ...] = Field((), description="of the flag; none: any value that is not null")
     every_hours: float = Field(24.0, ge=0, description="how often keys are compared")
 
@@ -64,17 +67,22 @@ class DeletesDeclared(Declared):
 class StreamDeclared(Declared):
     """What every declared stream has."""
 
-    name: str
-    columns: tuple[ColumnConfig, ...] = Field(min_length=1)
-    key: tuple[str, ...] = Field(min_length=1)
-    cursor: CursorDeclared | None = None
+    name: str = Field(description="the typed table; one named after a neutral table is that table")
+    columns: tuple[ColumnConfig, ...] = Field(min_length=1, description="what lands of a record, and as what")
+    key: tuple[str, ...] = Field(min_length=1, description="columns that name a row")
+    cursor: CursorDeclared | None = Field(
+        None, description="what changed rows are found by; none: read whole"
+    )
     overlap_seconds: float = Field(0.0, ge=0, description="how late a row may become visible")
-    deletes: DeletesDeclared = DeletesDeclared()
+    deletes: DeletesDeclared = Field(DeletesDeclared(), description="how a row that is gone is noticed")
     ignored: tuple[str, ...] = Field((), description="known fields that never land")
-    open_containers: tuple[str, ...] = ("",)
-    about_people: bool = False
+    open_containers: tuple[str, ...] = Field(
+        ("",),
+        description="objects of a record whose unknown fields land as news; the empty path is the record",
+    )
+    about_people: bool = Field(False, description="even the values of unknown fields stay out")
     zone: str = Field("", description="zone of timestamp columns without an offset")
-    description: str = ""
+    description: str = Field("", description="what the rows are, for people")
 
     def contract(self) -> Contract:
         """The contract of the stream."""

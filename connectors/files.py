@@ -60,31 +60,35 @@ MAGIC = ("*", "?", "[")
 class FileStream(Declared):
     """One stream of files."""
 
-    name: str
+    name: str = Field(description="the typed table; one named after a neutral table is that table")
     path: str = Field(description="below the folder; `*` and `?` match within a name, `**` any folders")
-    columns: tuple[ColumnConfig, ...]
-    key: tuple[str, ...] = ()
+    columns: tuple[ColumnConfig, ...] = Field(description="what lands of a row, and as what")
+    key: tuple[str, ...] = Field((), description="columns that name a row; default: file and line")
     cursor: str = Field("", description="column that says when a row changed; the greater one wins")
-    format: Literal["", "csv", "ndjson", "json", "parquet", "excel"] = ""
-    delimiter: str = ","
+    format: Literal["", "csv", "ndjson", "json", "parquet", "excel"] = Field(
+        "", description="default: by the end of the file's name"
+    )
+    delimiter: str = Field(",", description="csv: what stands between two fields")
     header: tuple[str, ...] = Field((), description="names of the fields, where the file has no header")
-    encoding: str = "utf-8"
-    nulls: tuple[str, ...] = ("",)
-    sheet: str = ""
-    records: str = ""
+    encoding: str = Field("utf-8", description="how texts are written")
+    nulls: tuple[str, ...] = Field(("",), description="texts that stand for no value")
+    sheet: str = Field("", description="excel: the sheet; default: the first")
+    records: str = Field("", description="json: path of the list; default: the document itself")
     zone: str = Field("UTC", description="zone of stamps without an offset")
-    removed_files: Literal["keep", "delete"] = "keep"
-    about_people: bool = False
-    description: str = ""
+    removed_files: Literal["keep", "delete"] = Field(
+        "keep", description="what becomes of the rows of a file that is gone"
+    )
+    about_people: bool = Field(False, description="even the values of unknown fields stay out")
+    description: str = Field("", description="what the rows are, for people")
 
 
 class FileSettings(Declared):
     """The `settings:` of a files source."""
 
-    kind: str = "files"
+    kind: str = Field("files", description="what reads it, where the system has another name")
     folder: str = Field(description="folder, fsspec URL, or a reference to one")
     storage: dict[str, str] = Field(default_factory=dict, description="fsspec options; secrets by reference")
-    streams: tuple[FileStream, ...]
+    streams: tuple[FileStream, ...] = Field(description="what is read: files of one form each")
 
 
 def system(source: SourceConfig) -> System:

@@ -41,15 +41,17 @@ from connectors.stream import Page, Reader, Reading, Request, Stream, System
 class PagingDeclared(Declared):
     """How a listing goes on; see `paging.py`."""
 
-    kind: Literal["none", "token", "offset", "page", "link"] = "none"
+    kind: Literal["none", "token", "offset", "page", "link"] = Field(
+        "none", description="by what the next page is asked for"
+    )
     into: str = Field("", description="parameter of the token, position or number")
     found_at: str = Field("", description="token or link: its path in the body; empty: the Link header")
     last_at: str = Field("", description="path of a flag that is true on the last page")
     total_at: str = Field("", description="offset: path of the total; page: path of the number of pages")
-    size_into: str = ""
-    size: int = Field(100, gt=0)
+    size_into: str = Field("", description="parameter of the page's size")
+    size: int = Field(100, gt=0, description="records of a page")
     first: int = Field(1, description="number of the first page")
-    in_body: bool = False
+    in_body: bool = Field(False, description="what asks for the next page goes into the body of a POST")
 
     def paging(self) -> Paging:
         """The paging as listings use it."""
@@ -77,23 +79,30 @@ class PagingDeclared(Declared):
 class HttpStream(StreamDeclared):
     """One listing of the API."""
 
-    path: str
-    method: Literal["GET", "POST"] = "GET"
-    params: dict[str, Any] = Field(default_factory=dict)
-    body: dict[str, Any] | None = None
-    headers: dict[str, str] = Field(default_factory=dict)
+    path: str = Field(description="below base_url")
+    method: Literal["GET", "POST"] = Field("GET", description="how the listing is asked for")
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="parameters; `{from}` and `{until}` are the window"
+    )
+    body: dict[str, Any] | None = Field(
+        None, description="body of a POST; `{from}` and `{until}` as in params"
+    )
+    headers: dict[str, str] = Field(default_factory=dict, description="headers of this listing alone")
     records: str = Field("", description="path of the list in the body; empty: the body itself")
-    paging: PagingDeclared = PagingDeclared()
-    options: dict[str, str] = Field(default_factory=dict)
+    paging: PagingDeclared = Field(PagingDeclared(), description="how the listing goes on")
+    options: dict[str, str] = Field(
+        default_factory=dict,
+        description="texts for `{name}` in path and parameters; the source may give others",
+    )
 
 
 class HttpSettings(Declared):
     """The `settings:` of an HTTP source."""
 
-    kind: Literal["http"] = "http"
+    kind: Literal["http"] = Field("http", description="what reads it, where the system has another name")
     headers: dict[str, str] = Field(default_factory=dict, description="of every request")
     check: str = Field("", description="a path that only answers with good credentials")
-    streams: tuple[HttpStream, ...] = Field(min_length=1)
+    streams: tuple[HttpStream, ...] = Field(min_length=1, description="what is read: listings of the API")
 
 
 def system(source: SourceConfig) -> System:

@@ -26,7 +26,7 @@ from connectors.stream import System
 class ModuleSettings(Declared):
     """The `settings:` of a source whose vendor is a module."""
 
-    kind: Literal["module"] = "module"
+    kind: Literal["module"] = Field("module", description="what reads it, where the system has another name")
     module: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$", description="dotted name of the module")
 
 

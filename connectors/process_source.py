@@ -54,16 +54,20 @@ class ProcessStream(StreamDeclared):
 class ProcessSettings(Declared):
     """The `settings:` of a process source."""
 
-    kind: Literal["process"] = "process"
-    protocol: Literal["singer", "airbyte"]
-    command: tuple[str, ...] = Field(min_length=1)
+    kind: Literal["process"] = Field(
+        "process", description="what reads it, where the system has another name"
+    )
+    protocol: Literal["singer", "airbyte"] = Field(description="what the child speaks")
+    command: tuple[str, ...] = Field(min_length=1, description="the program and its arguments")
     config: dict[str, Any] = Field(default_factory=dict, description="secrets in it by reference")
     environment: dict[str, str] = Field(
         default_factory=dict, description="variables of the child; secrets by reference"
     )
     idle_seconds: float = Field(600.0, gt=0, description="a child that says nothing for so long is stopped")
-    total_seconds: float = Field(14_400.0, gt=0)
-    streams: tuple[ProcessStream, ...] = Field(min_length=1)
+    total_seconds: float = Field(14_400.0, gt=0, description="a child that runs longer is stopped")
+    streams: tuple[ProcessStream, ...] = Field(
+        min_length=1, description="what is read of what the child says"
+    )
 
 
 def system(source: SourceConfig) -> System:

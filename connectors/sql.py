@@ -64,10 +64,10 @@ class SqlStream(StreamDeclared):
 class SqlSettings(Declared):
     """The `settings:` of a SQL source."""
 
-    kind: Literal["sql"] = "sql"
+    kind: Literal["sql"] = Field("sql", description="what reads it, where the system has another name")
     url: str = Field(description="reference to the database's URL, which holds the password")
-    page_rows: int = Field(PAGE_ROWS, gt=0)
-    streams: tuple[SqlStream, ...] = Field(min_length=1)
+    page_rows: int = Field(PAGE_ROWS, gt=0, description="rows that are fetched at once")
+    streams: tuple[SqlStream, ...] = Field(min_length=1, description="what is read: tables and queries")
 
 
 def system(source: SourceConfig) -> System:

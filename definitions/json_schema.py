@@ -20,6 +20,7 @@ from definitions.schema.goals import CycleShape, ObjectiveShape, TargetShape
 from definitions.schema.meanings import meaning
 from definitions.schema.metrics import METRIC_SHAPES
 from definitions.schema.organisation import CalendarShape, ChannelShape, PersonShape, TeamShape
+from definitions.schema.packs import PackFile
 from definitions.schema.sources import SourceShape
 from definitions.settings import Settings
 
@@ -33,6 +34,8 @@ FILES: Mapping[str, str] = {
     "settings": "settings.yml",
 }
 """Kinds of definition files and where they are in a catalogue."""
+PACK = "pack.yml"
+"""The file of a business model, beside a catalogue."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -76,6 +79,11 @@ def schemas() -> dict[str, dict[str, Any]]:
         "settings": _one(Settings),
     }
     return {kind: _finished(kind, schema) for kind, schema in made.items()}
+
+
+def pack_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a business model's `pack.yml`."""
+    return _finished("pack", _one(PackFile))
 
 
 def _one(shape: type[Any]) -> dict[str, Any]:

@@ -7,19 +7,18 @@ Pure but for reading what is shipped (packs, examples); `pipelines.cli.init` ask
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from definitions.json_schema import FILES, schemas
 from definitions.loading import SYSTEMS, load_texts
 from definitions.model import Catalogue
 from definitions.packs import Company, Pack, company_texts, load_pack
 from definitions.packs.company import chosen
 from definitions.writing import to_yaml
 from pipelines.contracts import Contract, contracts, folded_from
+from pipelines.editor_schemas import FILES, FOLDER, referring, schemas, written
 from pipelines.staging.models import DERIVED, load_models
 from pipelines.workspace import MARKER, PROJECT
 
@@ -28,6 +27,7 @@ CONNECTED = ("salesforce", "hubspot", "jira", "jira_dc", "github", "linear", "in
 """Systems with a connector and staging models of their own."""
 DATA = "data"
 """Folder that file exports are put into."""
+_SCHEMA = f"../{FOLDER}/systems.json"
 _REFERENCE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -150,7 +150,8 @@ def _fed_by(systems: Sequence[str]) -> dict[str, str]:
 
 def _instance(system: str, account: str) -> str:
     text = (EXAMPLES / system / f"{system}.yml").read_text(encoding="utf-8")
-    return re.sub(r"^account: .*$", f"account: {account}", text, count=1, flags=re.MULTILINE)
+    named = re.sub(r"^account: .*$", f"account: {account}", text, count=1, flags=re.MULTILINE)
+    return referring(named, _SCHEMA)
 
 
 def _file_source(account: str, tables: Sequence[Contract]) -> str:
@@ -159,10 +160,11 @@ def _file_source(account: str, tables: Sequence[Contract]) -> str:
         "account": account,
         "settings": {"folder": DATA, "streams": [one.stream(one.path) for one in tables]},
     }
-    return (
+    return referring(
         "# Exports that somebody puts into data/. A stream named after a neutral table feeds it; a path may be a\n"
         "# pattern (billing/subscriptions-*.csv.gz) and end in .csv, .parquet, .xlsx or .ndjson.\n"
-        f"{to_yaml(body, compact=True)}"
+        f"{to_yaml(body, compact=True)}",
+        _SCHEMA,
     )
 
 
@@ -179,17 +181,12 @@ def _credentials(variables: Sequence[str]) -> str:
 
 
 def _editor_files() -> dict[str, str]:
-    """The schemas of all definition files, and the setting that binds them to their folders."""
-    files = {f".schemas/{kind}.json": _json(schema) for kind, schema in schemas().items()}
-    bound = {f".schemas/{kind}.json": pattern for kind, pattern in FILES.items()}
-    files[".vscode/settings.json"] = _json(
-        {"yaml.schemas": {path: f"/{pattern}" for path, pattern in bound.items()}}
-    )
+    """The schemas of all files that people write here, and the setting that binds them to their folders."""
+    made = {kind: schema for kind, schema in schemas().items() if kind != "pack"}
+    files = {f"{FOLDER}/{kind}.json": written(schema) for kind, schema in made.items()}
+    bound = {f"{FOLDER}/{kind}.json": f"/{FILES[kind]}" for kind in made}
+    files[".vscode/settings.json"] = written({"yaml.schemas": bound})
     return files
-
-
-def _json(content: object) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 _MARKER = """\

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from connectors.sandbox.receivers import MailSink, WebhookReceiver
 from connectors.sandbox.serve import Sandbox
+from pipelines.editor_schemas import referring
 from pipelines.installation import Installation
 from pipelines.workspace import Workspace
 
@@ -49,7 +49,8 @@ def sandbox_installation(
     sources = home / "sources"
     sources.mkdir(parents=True, exist_ok=True)
     for path in sorted(SOURCES.glob("*.yml")):
-        shutil.copyfile(path, sources / path.name)
+        copied = referring(path.read_text(encoding="utf-8"), None)  # its schema stays behind
+        (sources / path.name).write_text(copied, encoding="utf-8")
     with (
         Sandbox(seed=seed, scale=scale, folder=folder) as sandbox,
         WebhookReceiver() as webhook,

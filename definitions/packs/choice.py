@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from definitions.compiler.resolve import Resolver
 from definitions.model import Catalogue, Drivers, Guardrail, Measure, Metric, Owner, Source
-from definitions.packs.pack import Pack, PackChange, library
+from definitions.packs.pack import Pack, library
 from definitions.references import operands
+from definitions.schema.packs import PackChange
 from definitions.versions import inputs_of
 
 COMPANY = "company"

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from definitions.calendars import Period, period_label, period_of
 from definitions.model import Calendar, Metric, Source
 from definitions.packs.choice import CHIEF, COMPANY, UNIT_SHIPPED, Choice, ChosenTeam, choose
-from definitions.packs.pack import MODELS, Pack, PackTeam
+from definitions.packs.pack import MODELS, Pack
+from definitions.schema.packs import PackTeam
 from definitions.settings import LintSettings
 from definitions.writing import metric_data, source_data, to_yaml
 

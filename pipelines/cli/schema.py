@@ -1,4 +1,4 @@
-"""`vitals schema`: JSON Schema of every definition file, for completion and checks in an editor."""
+"""`vitals schema`: JSON Schema of every file that people write, for completion and checks in an editor."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ def schema(
         typer.Option(help="Write the schemas here; default: .schemas in the dictionary's folder."),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Print one kind instead: metrics, sources, targets, objectives, ...")
+        str | None, typer.Option(help="Print one kind instead: metrics, sources, targets, objectives, systems, ...")
     ] = None,
     vscode: Annotated[
         bool, typer.Option("--vscode", help="Also print the yaml.schemas setting for the editor.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
-    """Write the JSON Schema of each kind of definition file; an editor then completes and checks them."""
+    """Write the JSON Schema of each kind of file; an editor then completes and checks them.
+
+    Definitions, source instances (systems) and business models (pack).
+    """
     from definitions.errors import nearest
-    from definitions.json_schema import FILES, schemas
+    from pipelines.editor_schemas import FILES, FOLDER, schemas, written
 
     made = schemas()
     if kind is not None:
@@ -40,13 +43,12 @@ def schema(
             close = nearest(kind, made)
             meant = f"; did you mean {close}?" if close else f"; there are {', '.join(made)}"
             raise typer.BadParameter(f"there is no kind {kind!r}{meant}", param_hint="--kind")
-        print(json.dumps(made[kind], indent=2, ensure_ascii=False))
+        print(written(made[kind]), end="")
         return
-    target = folder or Workspace.from_environment().catalogue / ".schemas"
+    target = folder or Workspace.from_environment().catalogue / FOLDER
     target.mkdir(parents=True, exist_ok=True)
     for name, content in made.items():
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        (target / f"{name}.json").write_text(text, encoding="utf-8")
+        (target / f"{name}.json").write_text(written(content), encoding="utf-8")
     if as_json:
         show([{"kind": name, "file": str(target / f"{name}.json")} for name in made], as_json=True)
     elif vscode:

@@ -9,9 +9,9 @@ from pipelines.reference import pages
 
 
 def main(folder: Path) -> None:
-    """Write every page."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write every page and schema."""
     for name, text in pages().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
 
 

@@ -100,7 +100,10 @@ def test_schemas_are_written_for_the_editor(tmp_path: Path) -> None:
     done = runner.invoke(app, ["schema", "--folder", str(tmp_path), "--vscode"])
     assert done.exit_code == Exit.DONE, done.stdout
     patterns = json.loads(done.stdout)["yaml.schemas"]
-    assert len(patterns) == len(list(tmp_path.glob("*.json"))) == 7
+    assert len(patterns) == len(list(tmp_path.glob("*.json"))) == 9
     assert runner.invoke(app, ["schema", "--kind", "metric"]).exit_code == Exit.USAGE
     printed = runner.invoke(app, ["schema", "--kind", "metrics"])
     assert json.loads(printed.stdout)["title"] == "Vitals metrics"
+    written = {name for name in patterns if (tmp_path / Path(name).name).is_file()}
+    assert written == set(patterns)
+    assert {"**/systems/*.yml", "**/pack.yml"} <= set(patterns.values())

@@ -9,14 +9,19 @@ from typing import Any
 
 import jsonschema
 import pytest
+import yaml
+from pydantic import ValidationError
 
 import definitions
 from definitions import CatalogueError, load_texts
-from definitions.json_schema import FILES, schemas
+from definitions.json_schema import FILES, pack_schema, schemas
+from definitions.packs import MODELS
+from definitions.schema.packs import PackFile
 from definitions.yaml_reading import Plain, read_yaml
 from tests.unit.definitions.small import TEXTS
 
 SHIPPED = Path(definitions.__file__).parent / "catalogue"
+PACKS = SHIPPED.parent / "packs"
 REAL = Path(__file__).parents[3] / "examples" / "real" / "catalogue"
 
 
@@ -46,6 +51,16 @@ def test_every_shipped_file_fits_its_schema(root: Path, kind: str) -> None:
         data = read_yaml(path.read_bytes(), path.name).data
         if data is not None:
             assert [error.message for error in validator.iter_errors(native(data))] == [], path
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_pack_fits_its_schema(model: str) -> None:
+    made = {**schemas(), "pack": pack_schema()}
+    jsonschema.Draft202012Validator.check_schema(made["pack"])
+    for path in sorted((PACKS / model).glob("*.yml")):
+        data = read_yaml(path.read_bytes(), path.name).data
+        found = jsonschema.Draft202012Validator(made[path.stem]).iter_errors(native(data))
+        assert [error.message for error in found] == [], path
 
 
 @pytest.mark.parametrize(
@@ -113,5 +128,36 @@ def test_a_mistake_is_marked_in_the_editor_and_refused_on_loading(file: str, old
         load_texts({**TEXTS, file: changed})
 
 
+PACK_MISTAKES = [
+    ("north_star: gmv\n", ""),
+    ("north_star: gmv\n", "north_star: gmv\nmodel: marketplace\n"),
+    ("objective:\n", "objectives:\n"),
+    ("kpis: [gmv", "kpi: [gmv"),
+    ("baseline: 0.40", "baseline: low"),
+    ("rationale:", "why:"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), PACK_MISTAKES, ids=[m[1].strip() or "no north star" for m in PACK_MISTAKES]
+)
+def test_a_mistake_in_a_pack_is_marked_and_refused(old: str, new: str) -> None:
+    text = (PACKS / "marketplace" / "pack.yml").read_text(encoding="utf-8")
+    validator = jsonschema.Draft202012Validator(pack_schema())
+    assert old in text
+    changed = yaml.safe_load(text.replace(old, new, 1))
+    assert list(validator.iter_errors(changed))
+    with pytest.raises(ValidationError):
+        PackFile.model_validate(changed)
+
+
+def test_every_key_of_a_pack_says_what_it_means() -> None:
+    schema = pack_schema()
+    for name, shape in {"": schema, **schema["$defs"]}.items():
+        for key, field in shape["properties"].items():
+            assert field.get("description"), f"{name}.{key}"
+
+
 def test_the_same_shapes_make_the_same_bytes() -> None:
     assert json.dumps(schemas()) == json.dumps(schemas())
+    assert json.dumps(pack_schema()) == json.dumps(pack_schema())

@@ -19,6 +19,21 @@ def test_a_page_is_what_the_code_says(name: str) -> None:
     assert written == PAGES[name], "write the pages anew: python -m pipelines.reference docs/reference"
 
 
+def test_every_shipped_yaml_names_the_published_schema_of_its_kind() -> None:
+    """Source instances, definitions and packs: the first line leads an editor to a schema that is there."""
+    catalogues = [ROOT / "definitions" / "catalogue", ROOT / "examples" / "real" / "catalogue"]
+    kinds = {path: "systems" for path in (ROOT / "examples").rglob("*.yml") if "catalogue" not in path.parts}
+    kinds |= {path: path.stem for path in (ROOT / "definitions" / "packs").glob("*/*.yml")}
+    for root in catalogues:
+        for path in root.rglob("*.yml"):
+            kinds[path] = path.stem if path.parent == root else path.parent.name
+    assert {f"schemas/{kind}.json" for kind in kinds.values()} == {name for name in PAGES if "/" in name}
+    for path, kind in kinds.items():
+        said = re.match(r"# yaml-language-server: \$schema=(.+)\n", path.read_text(encoding="utf-8"))
+        assert said, path
+        assert (path.parent / said[1]).resolve() == ROOT / "docs" / "reference" / "schemas" / f"{kind}.json"
+
+
 def test_a_shape_that_is_referred_to_has_its_section() -> None:
     text = PAGES["definition-files.md"]
     sections = {heading.replace(" ", "-") for heading in re.findall(r"^### (.+)$", text, re.MULTILINE)}
