@@ -22,17 +22,26 @@ class Inflate:
 
     def __init__(self, encoding: str, place: str) -> None:
         self._place = place
-        self._machine = zlib.decompressobj(16 + zlib.MAX_WBITS if encoding == "gzip" else zlib.MAX_WBITS)
+        self._bits = 16 + zlib.MAX_WBITS if encoding == "gzip" else zlib.MAX_WBITS
+        self._machine = zlib.decompressobj(self._bits)
         self._seen = False
 
     def add(self, chunk: bytes, room: int) -> bytes:
         self._seen = True
         try:
-            return self._machine.decompress(chunk, max(1, room + 1))
+            plain = self._machine.decompress(chunk, max(1, room + 1))
+            # A body may be several compressed pieces, one after the other (RFC 1952, 2.2); zeros may fill its end.
+            while self._machine.eof and len(plain) <= room:
+                rest = self._machine.unused_data.lstrip(b"\0")
+                if not rest:
+                    break
+                self._machine = zlib.decompressobj(self._bits)
+                plain += self._machine.decompress(rest, max(1, room + 1 - len(plain)))
         except zlib.error:
             raise GarbledAnswer(
                 "the compressed body is broken", place=self._place, hint="try again"
             ) from None
+        return plain
 
     def end(self) -> None:
         if self._seen and not self._machine.eof:

@@ -168,6 +168,7 @@ class _WholeZstd(io.RawIOBase):
 
 def _csv(file: IO[bytes], name: str, how: Reading) -> Iterator[Row]:
     lines = _text_lines(file, how.encoding)
+    csv.field_size_limit(LONGEST_FIELD)
     try:
         rows = csv.reader(lines, delimiter=how.delimiter, strict=True)
         header: Sequence[str] | None = how.header or next(rows, None)

@@ -20,9 +20,9 @@ Every record also has `source_file` and `source_row`, which are the key of a str
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,7 +34,13 @@ from pydantic import Field
 from connectors.config import ColumnConfig, SourceConfig
 from connectors.contract import Column, ColumnType, Contract
 from connectors.declared import Declared, settings_of
-from connectors.errors import ConfigurationError, ConnectorError, NotFound, PermissionMissing
+from connectors.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    ConnectorError,
+    NotFound,
+    PermissionMissing,
+)
 from connectors.file_formats import Reading as Format
 from connectors.file_formats import rows_of
 from connectors.runtime import Runtime
@@ -55,6 +61,8 @@ from connectors.stream import (
 FILE, ROW = "source_file", "source_row"
 PAGE_ROWS = 5_000
 MAGIC = ("*", "?", "[")
+WILDCARD = re.compile(r"(\*\*/|\*\*|\*|\?|\[[^]]+\])")
+SAYS_NOTHING_OF_CHANGES = frozenset({"name", "size", "type"})
 
 
 class FileStream(Declared):
@@ -160,7 +168,9 @@ def _column(column: Column, zone: str) -> Column:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file as the listing shows it: its path below the folder, and what changes when it changes."""
+    """A file as the listing shows it: its path below the folder, and what changes when it changes (empty: nobody
+    says).
+    """
 
     path: str
     mark: str
@@ -201,13 +211,14 @@ class Folder:
 
     def describe(self) -> str:
         """What is there, for people."""
-        return f"{len(self.matching('**'))} files"
+        return f"{len(self.matching('**/*'))} files"
 
     def matching(self, pattern: str) -> list[Entry]:
         """The files that match, in order of their paths.
 
         Raises:
             NotFound, PermissionMissing: the folder, or a file that is named in full.
+            ConnectionFailed: the storage does not answer.
         """
         self._runtime.before_io(f"list {pattern}")
         try:
@@ -225,7 +236,7 @@ class Folder:
         if not root.is_dir():
             raise NotFound("there is no such folder", place=self._root, hint="check settings.folder")
         found = []
-        for path in root.glob(pattern):
+        for path in root.glob(f"{pattern}/*" if pattern.endswith("**") else pattern):
             if path.is_file() and not path.name.startswith("."):
                 stat = path.stat()
                 mark = f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ctime_ns}-{stat.st_ino}"
@@ -233,14 +244,25 @@ class Folder:
         return found
 
     def _remote(self, pattern: str) -> list[Entry]:
-        listing = self._filesystem.find(self._root, detail=True)
-        wanted = pattern.replace("**/", "*").replace("**", "*")
+        try:
+            listing = self._filesystem.find(self._root, detail=True)
+        except PermissionError:
+            raise
+        except FileNotFoundError:
+            raise NotFound("there is no such folder", place=pattern, hint="check settings.folder") from None
+        # Each storage has errors of its own, and their texts may hold keys.
+        except Exception as error:
+            raise ConnectionFailed(
+                f"the storage cannot be listed ({type(error).__name__})",
+                place=pattern,
+                hint="check settings.folder and settings.storage, or try again later",
+            ) from None
+        wanted = _matcher(pattern)
         found = []
         for path, info in listing.items():
             inside = path[len(self._root) :].lstrip("/")
-            if fnmatch.fnmatchcase(inside, wanted):
-                parts = {name: str(value) for name, value in sorted(info.items()) if name != "name"}
-                found.append(Entry(inside, hashlib.sha256(repr(parts).encode()).hexdigest()[:32]))
+            if wanted.fullmatch(inside) and not inside.rpartition("/")[2].startswith("."):
+                found.append(Entry(inside, _mark(info)))
         return found
 
     @contextmanager
@@ -260,6 +282,24 @@ class Folder:
             yield file
 
 
+def _matcher(pattern: str) -> re.Pattern[str]:
+    """What a pattern matches: `*` and `?` within a name, `**` any folders, as on a local disk."""
+    meant = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    parts = [
+        meant.get(part) or (part.replace("[!", "[^", 1) if WILDCARD.fullmatch(part) else re.escape(part))
+        for part in WILDCARD.split(pattern)
+    ]
+    return re.compile("".join(parts))
+
+
+def _mark(info: Mapping[str, Any]) -> str:
+    """What changes when a remote file does; empty where the storage tells no more than its size."""
+    told = {name: str(value) for name, value in sorted(info.items()) if name != "name"}
+    if not told.keys() - SAYS_NOTHING_OF_CHANGES:
+        return ""
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+
+
 def _read(folder: Folder, pattern: str, form: Format, reading: Reading, *, forget: bool) -> Iterator[Page]:
     """The rows of all files that changed, file by file; `forget`: a removed file takes its rows with it."""
     known: Mapping[str, str] = dict(reading.carry or {})
@@ -273,7 +313,7 @@ def _read(folder: Folder, pattern: str, form: Format, reading: Reading, *, forge
     for path in removed:
         yield Page(f"removed {path}".encode(), (), {"file": path}, children={path: None})
     for entry in entries:
-        if known.get(entry.path) == entry.mark:
+        if entry.mark and known.get(entry.path) == entry.mark:
             continue
         try:
             yield from _pages(folder, entry, form)

@@ -186,8 +186,9 @@ class Tap:
         for line in child.lines():
             message = self._protocol.message(line)
             if message is None:
+                said = redact(line.decode("utf-8", "replace"), self._secrets)
                 raise GarbledAnswer(
-                    f"a line is no message: {line[:80]!r}",
+                    f"a line is no message: {said[:80]!r}",
                     place=self._settings.command[0],
                     hint="check its version",
                 )

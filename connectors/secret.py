@@ -5,9 +5,11 @@ A `Secret` prints as `***` wherever it ends up; only `reveal()` gives the text.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from connectors.errors import ConfigurationError
 from connectors.files_io import write_durably
@@ -98,9 +100,27 @@ def keep(reference: str, secret: Secret) -> None:
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """`text` with every secret in it replaced by `***`."""
-    for secret in secrets:
-        plain = secret.reveal()
-        if len(plain) >= SHORTEST_REDACTED:
-            text = text.replace(plain, SHOWN)
+    """`text` with every secret in it replaced by `***`: as it is, as a URL, JSON or Python writes it, line by line, and
+    where the text is cut off in the middle of it.
+    """
+    ways = [written for secret in secrets for written in _ways_to_write(secret.reveal())]
+    for written in ways:
+        text = text.replace(written, SHOWN)
+    for written in ways:
+        text = _without_beginning(text, written)
+    return text
+
+
+def _ways_to_write(plain: str) -> list[str]:
+    """How a secret may look in a text, the longest first."""
+    lines = plain.splitlines()
+    ways = {plain, quote(plain, safe=""), json.dumps(plain)[1:-1], repr(plain)[1:-1], " ".join(lines), *lines}
+    return sorted((way for way in ways if len(way) >= SHORTEST_REDACTED), key=lambda way: (-len(way), way))
+
+
+def _without_beginning(text: str, written: str) -> str:
+    """`text` without the beginning of a secret at its end."""
+    for size in range(min(len(written) - 1, len(text)), SHORTEST_REDACTED - 1, -1):
+        if text.endswith(written[:size]):
+            return text[:-size] + SHOWN
     return text

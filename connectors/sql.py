@@ -23,9 +23,10 @@ quoted by the dialect. A query is the administrator's own text from the source's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -43,6 +44,7 @@ from connectors.secret import Secret, redact, resolve
 from connectors.stream import CursorKind, Page, Reading, Record, Stream, System
 
 PAGE_ROWS = 5_000
+SEPARATORS = re.compile("[@:/?#]")
 
 
 class SqlStream(StreamDeclared):
@@ -141,13 +143,13 @@ class Database:
             cursor: sa.ColumnClause[Any] = sa.column(declared.cursor.field)
             since = _since(declared, reading, self._engine.dialect.name)
             if since is not None:
-                changed = cursor >= since
+                stamp: sa.ColumnElement[Any] = cursor
                 if declared.cursor.fallback:
-                    fallback: sa.ColumnClause[Any] = sa.column(declared.cursor.fallback)
-                    changed = sa.func.coalesce(cursor, fallback) >= since
-                statement = statement.where(changed)
+                    stamp = sa.func.coalesce(cursor, sa.column(declared.cursor.fallback))
+                # Nobody knows when a row without a stamp changed.
+                statement = statement.where(sa.or_(stamp >= since, stamp.is_(None)))
             statement = statement.order_by(cursor)
-        yield from self._stream(statement, size)
+        yield from self._stream(statement, size, declared.cursor.zone if declared.cursor else "")
 
     def key_pages(self, declared: SqlStream, reading: Reading, size: int) -> Iterator[Page]:
         """The keys of all rows."""
@@ -165,9 +167,12 @@ class Database:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _stream(self, statement: sa.Select[Any], size: int) -> Iterator[Page]:
+    def _stream(self, statement: sa.Select[Any], size: int, zone: str = "") -> Iterator[Page]:
         self._runtime.before_io("query")
         with self._connected() as connection:
+            if zone and self._engine.dialect.name == "postgresql":
+                # A column with a zone is compared with the window's start as the session reads it.
+                connection.execute(sa.select(sa.func.set_config("TimeZone", zone, sa.true())))
             result = connection.execution_options(stream_results=True, yield_per=size).execute(statement)
             names = list(result.keys())
             position = 0
@@ -184,6 +189,12 @@ class Database:
         try:
             with self._engine.connect() as connection:
                 yield connection
+        except (ValueError, OverflowError) as error:
+            raise RequestRefused(
+                f"a value cannot be read by the driver ({str(error)[:120]})",
+                place="database",
+                hint="leave its column out, or convert it in a query",
+            ) from None
         except sa.exc.OperationalError as error:
             raise ConnectionFailed(self._said(error), place="database", hint="try again later") from None
         except sa.exc.SQLAlchemyError as error:
@@ -193,9 +204,13 @@ class Database:
 
     def _said(self, error: sa.exc.SQLAlchemyError) -> str:
         original = getattr(error, "orig", None) or error
-        text = " ".join(str(original).split())[:200]
+        text = " ".join(str(original).split())
         password = self._engine.url.password
-        return redact(text, [self._secret, *([Secret(str(password))] if password else [])])
+        known = [self._secret, *([Secret(str(password))] if password else [])]
+        # A password whose special characters are not escaped ends up in the host's name.
+        user_info = self._secret.reveal().partition("://")[2].rpartition("@")[0].partition(":")[2]
+        known += [Secret(piece) for piece in SEPARATORS.split(user_info)]
+        return redact(text, known)[:200]
 
 
 def _selection(declared: SqlStream, reading: Reading, paths: Sequence[str]) -> Selection:
@@ -208,7 +223,9 @@ def _selection(declared: SqlStream, reading: Reading, paths: Sequence[str]) -> S
         names[declared.deletes.flag] = None
     columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in names]
     if declared.query:
-        text = sa.text(declared.query).columns(*columns)
+        # Nothing in the administrator's text is a parameter.
+        query = declared.query.strip().rstrip(";").replace(":", "\\:")
+        text = sa.text(query).columns(*columns)
         return Selection(text.subquery("rows_of_query"), columns)
     schema, _, table = declared.table.rpartition(".")
     return Selection(sa.table(table, *columns, schema=schema or None), columns)
@@ -228,7 +245,9 @@ def _since(declared: SqlStream, reading: Reading, dialect: str) -> Any:
         return start.astimezone(ZoneInfo(cursor.zone)).date()
     if cursor.kind in (CursorKind.EPOCH_SECONDS, CursorKind.EPOCH_MILLIS):
         return cursor.cursor().render(start)
-    local = start.astimezone(ZoneInfo(cursor.zone)).replace(tzinfo=None)
+    # As a clock in the column's zone shows it; while it shows an hour twice, the earlier of both.
+    shown = replace(cursor.cursor(), written="%Y-%m-%dT%H:%M:%S.%f", written_zone=cursor.zone).render(start)
+    local = datetime.fromisoformat(str(shown))
     # SQLite keeps instants as texts; a text compares with a text.
     return local.isoformat(sep=" ") if dialect == "sqlite" else local
 

@@ -18,7 +18,7 @@ import pytest
 import zstandard
 
 from connectors.config import SourceConfig, source_from
-from connectors.errors import ConfigurationError, GarbledAnswer, NotFound
+from connectors.errors import ConfigurationError, ConnectionFailed, GarbledAnswer, NotFound
 from connectors.raw_store import RawStore
 from connectors.result import LoadResult
 from connectors.runtime import Runtime
@@ -257,3 +257,80 @@ def test_a_remote_folder_is_read_through_fsspec(shop: Shop) -> None:
 
     assert load().rows == 2
     assert load().rows == 0
+
+
+def files_read(shop: Shop, folder: str, pattern: str) -> list[str]:
+    """The files that a pattern means below a folder."""
+    settings = shop.source(path=pattern).settings | {"folder": folder}
+    source = SourceConfig(
+        system="files", account=folder.partition(":")[0].strip("/").replace("/", "-"), settings=settings
+    )
+    sync_stream(source, "invoices", shop.store, shop.states, lambda: shop.now)
+    batches = read_loads(shop.store, source, "invoices")
+    return sorted({row["_parent"] for batch in batches for row in batch.table.to_pylist()})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "files"),
+    [
+        ("billing/*.csv", ["billing/a.csv"]),
+        ("billing/**/*.csv", ["billing/a.csv", "billing/old/b.csv"]),
+        ("**/[ab].csv", ["billing/a.csv", "billing/old/b.csv"]),
+        ("**/[!a].csv", ["billing/old/b.csv"]),
+        ("billing/?ld/*", ["billing/old/b.csv"]),
+        ("billing/**", ["billing/a.csv", "billing/old/b.csv"]),
+    ],
+)
+def test_a_pattern_means_the_same_of_a_remote_folder(shop: Shop, pattern: str, files: list[str]) -> None:
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    for path in ("a.csv", "old/b.csv", ".part.csv", "old/.c.csv"):
+        memory.pipe(f"/drops/billing/{path}", CSV.encode())
+        local = shop.folder / "billing" / path
+        local.parent.mkdir(parents=True, exist_ok=True)
+        local.write_text(CSV)
+    assert files_read(shop, "memory://drops", pattern) == files
+    assert files_read(shop, str(shop.folder), pattern) == files
+
+
+def test_a_remote_file_is_read_again_where_nobody_says_that_it_changed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An HTTP server's listing tells names and perhaps sizes."""
+    import fsspec
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    memory = fsspec.filesystem("memory")
+    names = {"/plain/june.csv": {"name": "/plain/june.csv", "size": None, "type": "file"}}
+    monkeypatch.setattr(MemoryFileSystem, "find", lambda self, path, **more: names)
+    settings = shop.source(path="*.csv").settings | {"folder": "memory://plain"}
+    source = SourceConfig(system="files", account="plain", settings=settings)
+    for amount in ("12.50", "12.51"):
+        memory.pipe("/plain/june.csv", CSV.replace("12.50", amount).encode())
+        sync_stream(source, "invoices", shop.store, shop.states, lambda: shop.now)
+        *_, newest = read_loads(shop.store, source, "invoices")
+        amounts = [row["amount"] for row in newest.table.to_pylist() if row["_key"] == "i1"]
+        assert amounts[-1] == Decimal(amount)
+
+
+def test_a_storage_that_cannot_be_listed_is_an_error_without_its_words(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def failing(*arguments: Any, **more: Any) -> None:
+        raise LookupError("no credentials: canary-key")
+
+    monkeypatch.setattr(MemoryFileSystem, "find", failing)
+    with pytest.raises(ConnectionFailed, match="LookupError") as caught:
+        files_read(shop, "memory://drops", "*.csv")
+    assert "canary" not in str(caught.value)
+
+
+def test_a_field_of_a_megabyte_is_read(shop: Shop) -> None:
+    """The library's own limit is 128 KiB, and a whole file would be refused for one long note."""
+    (shop.folder / "notes.csv").write_text(CSV + f'i3,1,2026-06-01,"{" " * (1 << 20)}"\n')
+    shop.load()
+    assert sorted(shop.rows()) == ["i1", "i2"]
+    assert [row["key"] for row in shop.refused()] == ["i3"]

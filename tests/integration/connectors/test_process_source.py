@@ -269,3 +269,10 @@ def test_a_field_that_is_new_in_the_childs_schema_is_drift(children: Children) -
     result = bench.load("users")
     assert result.drift.unknown == ("new",)
     assert bench.rows("users")["9"]["_extra"] == '{"new":1}'
+
+
+def test_a_line_that_is_no_message_is_shown_without_half_a_secret(children: Children) -> None:
+    mischief = "print('x' * 72 + 'canary-tap-token', flush=True)"
+    with pytest.raises(GarbledAnswer, match="no message") as caught:
+        children.bench("singer", mischief).load("users")
+    assert "canary" not in str(caught.value)

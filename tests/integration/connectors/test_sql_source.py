@@ -142,3 +142,79 @@ def test_an_unreachable_database_is_an_error_without_its_password(
     monkeypatch.setenv("SHOP_URL", "nosuch+driver://x")
     with pytest.raises(ConfigurationError, match="cannot be used"):
         SourceBench(tmp_path, {"system": "shop", "settings": declared()}).load("invoices")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_a_session_in_another_zone_loses_no_row_of_a_column_with_a_zone(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """A start without an offset would be read in the session's zone, hours after the rows that are asked for."""
+    url = sa.make_url(postgres_url).update_query_dict({"options": "-c timezone=America/New_York"})
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE invoices (invoice_id INTEGER, updated_at TIMESTAMPTZ)"))
+
+    def write_one(number: int, stamp: str) -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.text("INSERT INTO invoices VALUES (:n, :at)"), {"n": number, "at": stamp})
+
+    monkeypatch.setenv("SHOP_URL", url.render_as_string(hide_password=False))
+    settings = declared(columns=[COLUMNS[0], COLUMNS[4]], cursor={"field": "updated_at", "zone": zone})
+    shop = SourceBench(tmp_path, {"system": "shop", "settings": settings})
+    write_one(1, "2026-06-15T12:50:00Z")
+    shop.load("invoices")
+    write_one(2, "2026-06-15T13:20:00Z")
+    assert shop.load("invoices").mode == "incremental"
+    assert sorted(shop.rows("invoices")) == ["1", "2"]
+    engine.dispose()
+
+
+def test_rows_without_a_stamp_are_read_whenever_they_come(engine: sa.Engine, shop: SourceBench) -> None:
+    shop.config["settings"] = declared(deletes={"kind": "none"})
+    write(engine, (1, "a", "1", None, at("15 12:00:00")))
+    shop.load("invoices")
+    write(engine, (2, "never edited", "1", None, None))
+    shop.load("invoices")
+    assert sorted(shop.rows("invoices")) == ["1", "2"]
+
+
+def test_an_hour_that_clocks_show_twice_loses_nothing(engine: sa.Engine, shop: SourceBench) -> None:
+    local = {**COLUMNS[4], "zone": "Europe/Berlin"}
+    shop.config["settings"] = declared(
+        columns=[*COLUMNS[:4], local],
+        cursor={"field": "updated_at", "zone": "Europe/Berlin"},
+        deletes={"kind": "none"},
+    )
+    shop.now = datetime.fromisoformat("2026-10-25T00:00:00+00:00")
+    write(engine, (1, "before the clocks go back", "1", None, "2026-10-25 02:55:00"))
+    shop.load("invoices")
+    write(engine, (2, "a quarter of an hour later", "1", None, "2026-10-25 02:10:00"))
+    shop.load("invoices", minutes=20)
+    assert sorted(shop.rows("invoices")) == ["1", "2"]
+
+
+def test_a_colon_in_a_query_is_no_parameter(engine: sa.Engine, shop: SourceBench) -> None:
+    query = "SELECT invoice_id, customer, amount, due, updated_at FROM invoices WHERE customer <> ' :a';\n"
+    shop.config["settings"] = declared(table="", query=query)
+    write(engine, (1, " :a", "1", None, at("15 10:00:00")), (2, "b", "2", None, at("15 10:00:00")))
+    shop.load("invoices")
+    assert sorted(shop.rows("invoices")) == ["2"]
+
+
+def test_a_value_that_the_driver_cannot_hold_is_an_error_with_a_name(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_URL", postgres_url)
+    query = "SELECT 1 AS invoice_id, TIMESTAMP '0044-03-15 BC' AS updated_at"
+    settings = declared(table="", query=query, columns=[COLUMNS[0], COLUMNS[4]])
+    with pytest.raises(RequestRefused, match="cannot be read by the driver"):
+        SourceBench(tmp_path, {"system": "shop", "settings": settings}).load("invoices")
+
+
+def test_a_password_that_is_not_escaped_in_its_url_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_URL", "postgresql+psycopg2://reader:c@nary-half@127.0.0.1:1/shop")
+    with pytest.raises(ConnectionFailed) as caught:
+        SourceBench(tmp_path, {"system": "shop", "settings": declared()}).load("invoices")
+    assert "nary-half" not in str(caught.value)
