@@ -6,7 +6,7 @@ same, so nobody need know which it was: `records` are the vendor's objects in an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, overload
@@ -20,6 +20,7 @@ from connectors.contract import parse_path, value_at
 from connectors.errors import GarbledAnswer
 from connectors.record_types import (
     Amendment,
+    Attributes,
     ListingType,
     NotTypable,
     RecordType,
@@ -100,13 +101,7 @@ class RecordDecoder:
         assert self.type is not None  # noqa: S101  (or there were no decoder)
         for amendment in self.type.amendments:
             _amend(records, amendment)
-        rest: dict[str, Any] = {}
-        for path, attributes in kind.read.items():
-            inner = rest
-            for name in path[:-1]:
-                inner = inner.setdefault(name, {})
-            inner[path[-1]] = _at(page, attributes)
-        return Listing(rest if records_at else [], (), records)
+        return Listing(_read(page, kind.read) if records_at else [], (), records)
 
     def _decoder(
         self, records_at: str, reads: tuple[str, ...]
@@ -137,8 +132,21 @@ def _is_plain_text(body: bytes) -> bool:
 
 def _at(value: Any, attributes: Sequence[str]) -> Any:
     for name in attributes:
-        value = None if value is None else getattr(value, name)
+        value = getattr(value, name, UNSET)
     return value
+
+
+def _read(page: msgspec.Struct, places: Mapping[tuple[str, ...], Attributes]) -> dict[str, Any]:
+    """What was to be looked at, as far as it is there, as the body has it."""
+    found: dict[str, Any] = {}
+    for path, attributes in places.items():
+        value = _at(page, attributes)
+        if value is not UNSET:
+            inner = found
+            for name in path[:-1]:
+                inner = inner.setdefault(name, {})
+            inner[path[-1]] = value
+    return found
 
 
 def _amend(records: Sequence[msgspec.Struct], amendment: Amendment) -> None:

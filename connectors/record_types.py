@@ -218,7 +218,7 @@ def _plant(tree: dict[str, Any], segments: PathSegments, leaf: Any) -> None:
 def _page(
     tree: Mapping[str, Any], names: tuple[str, ...], attributes: Attributes, found: dict[Any, Attributes]
 ) -> type[msgspec.Struct]:
-    fields = []
+    fields: list[Any] = []
     for position, (name, child) in enumerate(tree.items()):
         attribute = f"f{position}"
         here, way = (*names, name), (*attributes, attribute)
@@ -226,9 +226,10 @@ def _page(
             kind = _page(child, here, way, found)
         else:
             kind, found[here] = child, way
-        needed = _holds_records(child)
-        default = {} if needed else {"default": None}
-        fields.append((attribute, kind if needed else kind | None, msgspec.field(name=name, **default)))
+        if _holds_records(child):
+            fields.append((attribute, kind, msgspec.field(name=name)))
+        else:
+            fields.append((attribute, kind | None | UnsetType, msgspec.field(default=UNSET, name=name)))
     return _defined("Page", fields, closed=False)
 
 

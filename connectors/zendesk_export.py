@@ -13,7 +13,7 @@ from typing import Any
 from connectors.contract import value_at
 from connectors.errors import CheckpointExpired, NotFound, RequestRefused
 from connectors.http import HttpClient
-from connectors.listing import records_in
+from connectors.listing import ListingReader
 from connectors.paging import LoopGuard, Token, walk
 from connectors.parallel import in_order
 from connectors.stream import Page, Reading, Record, Request
@@ -29,23 +29,24 @@ def read_tickets(client: HttpClient, reading: Reading) -> Iterator[Page]:
     held = reading.resume or reading.carry
     cursor = held["cursor"] if held else None
     guard = LoopGuard("incremental/tickets/cursor")
+    reader = ListingReader("tickets", ("after_cursor", "end_of_stream"), reading.decoder)
     while True:
         params: dict[str, Any] = {"include": "metric_sets"}
         params |= {"cursor": cursor} if cursor else {"start_time": BEGINNING}
         try:
-            answer = client.get("/api/v2/incremental/tickets/cursor.json", params)
+            answer = client.get("/api/v2/incremental/tickets/cursor.json", params, check=reader.check)
         except (RequestRefused, NotFound) as error:
             if reading.resume is not None and cursor == reading.resume["cursor"]:
                 raise CheckpointExpired(
                     error.problem, place=error.place, request_id=error.request_id
                 ) from None
             raise
-        body = answer.json()
-        records = records_in(body, "tickets", answer)
-        cursor = body.get("after_cursor") or cursor
-        checkpoint = None if body.get("end_of_stream", True) else {"cursor": cursor}
-        guard.check(answer.body, len(records), checkpoint)
-        yield Page(answer.body, records, checkpoint, carry={"cursor": cursor} if cursor else None)
+        page = reader.listing(answer)
+        cursor = page.body.get("after_cursor") or cursor
+        checkpoint = None if page.body.get("end_of_stream", True) else {"cursor": cursor}
+        guard.check(answer.body, len(page.records), checkpoint)
+        carry = {"cursor": cursor} if cursor else None
+        yield Page(answer.body, page.records, checkpoint, carry=carry, decoded=page.decoded)
         if checkpoint is None:
             return
 
@@ -55,13 +56,14 @@ def read_metric_events(client: HttpClient, reading: Reading) -> Iterator[Page]:
     latest = int((reading.now - HELD_BACK).timestamp())
     start = int(reading.window.start.timestamp()) if reading.window.start else BEGINNING
     since = int(reading.resume["since"]) if reading.resume else min(start, latest)
+    reader = ListingReader("ticket_metric_events", ("end_time",), reading.decoder)
     while True:
-        answer = client.get("/api/v2/incremental/ticket_metric_events.json", {"start_time": since})
-        body = answer.json()
-        records = records_in(body, "ticket_metric_events", answer)
-        end = int(body.get("end_time") or since)
-        more = bool(records) and since < end <= latest
-        yield Page(answer.body, records, {"since": end} if more else None)
+        asked = {"start_time": since}
+        answer = client.get("/api/v2/incremental/ticket_metric_events.json", asked, check=reader.check)
+        page = reader.listing(answer)
+        end = int(page.body.get("end_time") or since)
+        more = bool(page.records) and since < end <= latest
+        yield Page(answer.body, page.records, {"since": end} if more else None, decoded=page.decoded)
         if not more:
             return
         since = end

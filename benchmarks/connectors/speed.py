@@ -7,6 +7,7 @@ Each contender is a process of its own and counts its CPU, children included, an
 `--rounds` rounds and the best of each counts. The same pages go into all of them.
 
 - floor: read the pages and parse them with orjson, nothing else;
+- floor json: the same with the parser of the standard library;
 - ours: allow-list, keys, cursors, raw store with manifest and state, then typed columns, quarantine and upsert into
   DuckDB, as the pipeline does it;
 - dlt: see `dlt_load.py`; nothing lands raw, nothing is checked.
@@ -23,8 +24,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,10 +37,11 @@ import orjson
 from benchmarks.connectors.issues import PER_PAGE, pages, write_pages
 
 DICT_SHARE = 20
+OWN = ("floor", "floor json", "ours")
 DLT_MODES = ("arrow", "arrow-hand", "dict")
 
 
-def floor(path: Path, url: str) -> tuple[int, dict[str, float]]:
+def floor(path: Path, url: str, parse: Callable[[bytes], Any] = orjson.loads) -> tuple[int, dict[str, float]]:
     """Read and parse."""
     rows = 0
     if url:
@@ -46,20 +49,20 @@ def floor(path: Path, url: str) -> tuple[int, dict[str, float]]:
 
         session, token = requests.Session(), ""
         while token or not rows:
-            body = orjson.loads(
-                session.get(url, params={"token": token} if token else {}, timeout=60).content
-            )
+            body = parse(session.get(url, params={"token": token} if token else {}, timeout=60).content)
             rows += len(body["issues"])
             token = body.get("nextPageToken", "")
         return rows, {}
     for page in pages(path):
-        rows += len(orjson.loads(page)["issues"])
+        rows += len(parse(page)["issues"])
     return rows, {}
 
 
 def child(contender: str, path: Path, url: str) -> None:
     """Run one contender in this process and print what it took."""
-    run = floor
+    run: Callable[[Path, str], tuple[int, dict[str, float]]] = floor
+    if contender == "floor json":
+        run = partial(floor, parse=json.loads)
     if contender == "ours":  # as dlt, it is imported before the clock starts
         from benchmarks.connectors.ours import load
 
@@ -120,7 +123,7 @@ def compare(path: Path, url: str, rows: int, dlt: str, rounds: int) -> None:
     """Run the contenders in turns and print the table."""
     own = [sys.executable, "-m", "benchmarks.connectors.speed", "--pages", str(path), "--url", url]
     script = str(Path(__file__).with_name("dlt_load.py"))
-    commands = {name: [*own, "--child", name] for name in ("floor", "ours")}
+    commands = {name: [*own, "--child", name] for name in OWN}
     for mode in DLT_MODES if dlt else ():
         count = rows // DICT_SHARE if mode == "dict" else rows
         commands[f"dlt {mode}"] = [dlt, script, str(path), url, str(count), mode]
@@ -139,8 +142,8 @@ def compare(path: Path, url: str, rows: int, dlt: str, rounds: int) -> None:
             f"| {name} | {found['rows']:,} | {found['cpu']:.2f} | {speed[name]:,.0f} | {share:.2f}"
             f" | {found['peak']:,} |"
         )
-    for name in list(speed)[2:]:
-        print(f"ours / {name}: {speed['ours'] / speed[name]:.1f}")
+    for name in [name for name in speed if name != "ours"]:
+        print(f"ours / {name}: {speed['ours'] / speed[name]:.2f}")
     if stages := best["ours"].get("stages"):
         print("\n| stage of ours | CPU-seconds |\n|---|---:|")
         for stage, seconds in stages.items():
@@ -155,7 +158,7 @@ def main() -> None:
     parser.add_argument("--dlt", default="", help="the Python of an environment with dlt[duckdb] and orjson")
     parser.add_argument("--http", action="store_true", help="pages come over loopback")
     parser.add_argument("--pages", type=Path, help="pages that were generated before")
-    parser.add_argument("--child", choices=("floor", "ours"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=OWN, help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:

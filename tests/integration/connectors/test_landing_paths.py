@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +18,14 @@ from hypothesis import strategies as st
 import connectors.typed as typing_of_lines
 from connectors.config import source_from
 from connectors.landing import Landing
+from connectors.listing import RecordDecoder
 from connectors.raw_store import RawStore, StreamId
 from connectors.runtime import Runtime
 from connectors.stream import Page
 from connectors.typed import MERGE_KEYS, NEWEST_BY, empty_table, read_loads, read_row
 from pipelines.warehouse import DuckDBWarehouse
+from tests.integration.connectors.vendor_bench import VendorBench
+from tests.integration.connectors.vendors import VENDORS
 from tests.unit.connectors.test_typed_reading import CONTRACT, a_stream, values
 
 BEGAN = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -118,3 +122,35 @@ def test_the_fast_way_ends_in_the_table_that_the_rules_give(
     assert {key: (row["_cursor"], row["_load_id"], row["_sequence"]) for key, row in found.items()} == {
         key: rank for key, (rank, _) in expected.items()
     }
+
+
+DECODED = [("jira", "issues"), ("zendesk", "tickets"), ("zendesk", "ticket_metric_events")]
+
+
+@pytest.mark.parametrize(("vendor", "stream"), DECODED)
+def test_pages_of_large_streams_are_parsed_into_what_may_land(
+    vendor: str, stream: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever lists a stream here has its pages decoded, and not record by record; both say the same."""
+    plain, told = Landing.lines, []
+
+    def lines(landing: Landing, page: Page, number: int, fetched_at: datetime) -> list[bytes]:
+        told.append(number)
+        return plain(landing, page, number, fetched_at)
+
+    known = VENDORS[vendor]
+    with VendorBench(known.fake, tmp_path, monkeypatch, known.source) as bench:
+        monkeypatch.setattr(Landing, "lines", lines)
+        assert bench.load(stream).rows > 20
+        assert told == []
+        rows = without_load(bench.rows(stream))
+        monkeypatch.setattr(RecordDecoder, "decode", lambda *asked: None)
+        bench.reset(stream)
+        assert bench.load(stream).rows > 20
+        assert told
+        assert without_load(bench.rows(stream)) == rows
+
+
+def without_load(rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    own = {"_load_id", "_fetched_at", "_sequence"}
+    return {key: {name: row[name] for name in row if name not in own} for key, row in rows.items()}

@@ -203,11 +203,7 @@ def test_what_says_how_to_go_on_is_read_beside_the_records() -> None:
         "a.things", ("a.page.next", "a.page.more", "count", "nowhere.at_all"), landing.decoder
     )
     listing = reader.listing(answer(body))
-    assert listing.body == {
-        "a": {"page": {"next": "t", "more": True}},
-        "count": 3,
-        "nowhere": {"at_all": None},
-    }
+    assert listing.body == {"a": {"page": {"next": "t", "more": True}}, "count": 3}
     assert listing.decoded is not None
     assert list(listing.records) == [USUAL]
     assert listing.records[0] == listing.records[0:1][0] == USUAL
