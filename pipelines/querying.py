@@ -6,8 +6,9 @@
     table = query(Workspace.from_environment(), ["bookings", "win_rate"], by=["region"], grain="month")
     frame = table.to_pandas()
 
-The answer is computed from the neutral tables by the same compiler as the published values, read-only. What
-was published, and when, is in the reporting database instead (`pipelines.publishing.history.as_of`).
+The answer is computed from the neutral tables by the same compiler as the published values, read-only, as of today: it
+equals what a run would publish now. What was published, and when, is in the reporting database instead
+(`pipelines.publishing.history.as_of`).
 Source: dictionary rules, 'What the numbers must mean'.
 """
 
@@ -25,7 +26,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from definitions import load_catalogue
-from definitions.calendars import parse_period
+from definitions.calendars import local_day, parse_period
 from definitions.compiler.query import Statement
 from definitions.compiler.query import query as compile_query
 from definitions.errors import Problem, QueryError, nearest
@@ -87,8 +88,9 @@ def query(installation: Asked, metrics: Sequence[str] = (), **question: Unpack[Q
         WarehouseError: there is no warehouse yet, or a run is writing it.
     """
     catalogue = catalogue_of(installation)
-    notices = refuse_retired(catalogue, metrics, _workspace(installation).now())
-    statement = compiled(catalogue, metrics, **question)
+    now = _workspace(installation).now()
+    notices = refuse_retired(catalogue, metrics, now)
+    statement = compiled(catalogue, metrics, now=now, **question)
     with reading_warehouse(installation) as warehouse:
         answer = warehouse.query(statement.sql(warehouse.dialect))
     return answer.replace_schema_metadata({_NOTICES: "\n".join(notices)}) if notices else answer
@@ -100,8 +102,18 @@ def notices_of(answer: pa.Table) -> tuple[str, ...]:
     return tuple(told.splitlines())
 
 
-def compiled(catalogue: Catalogue, metrics: Sequence[str] = (), **question: Unpack[Question]) -> Statement:
-    """The statement that `query` runs, for reading or for another engine: `compiled(...).sql("snowflake")`."""
+def compiled(
+    catalogue: Catalogue,
+    metrics: Sequence[str] = (),
+    *,
+    now: datetime | None = None,
+    **question: Unpack[Question],
+) -> Statement:
+    """The statement that `query` runs, for reading or for another engine: `compiled(...).sql("snowflake")`.
+
+    As in what is published, a state is read on the day of `now` at the latest, and what is to come is no gap; None reads
+    whatever the tables hold of the future.
+    """
     where, parameters = question.get("where"), question.get("parameters") or {}
     texts = [where] if isinstance(where, str) else list(where or ())
     return compile_query(
@@ -112,6 +124,7 @@ def compiled(catalogue: Catalogue, metrics: Sequence[str] = (), **question: Unpa
         where=[bound(text, parameters) if ":" in text else text for text in texts],
         start=_moment(question.get("start"), catalogue, metrics, last=False),
         end=_moment(question.get("end"), catalogue, metrics, last=True),
+        as_of=local_day(_calendar(catalogue, metrics), now) if now is not None else None,
         order=question.get("order", ()),
         limit=question.get("limit"),
     )

@@ -26,6 +26,7 @@ from definitions.compiler.resolve import Resolver
 from definitions.compiler.retention import RetentionStage
 from definitions.compiler.rows import Context, Cte, Scan
 from definitions.compiler.scopes import MetricNeed
+from definitions.compiler.shifts import Shift, reads_by_day
 from definitions.compiler.snapshots import SnapshotStage
 from definitions.compiler.spans import SpanStage
 from definitions.compiler.stages import RowStage
@@ -47,7 +48,6 @@ from definitions.model import (
     Metric,
     Missing,
     Source,
-    Span,
 )
 
 Stage = (
@@ -104,15 +104,18 @@ class Assembly:
 
     # ── shifts and fills ────────────────────────────────────────────────────────────────────────────────────
 
-    def needs_day_shift(self, offsets: tuple[Span, ...]) -> bool:
-        """Whether a query by day is shifted by months: then each day reads the day that far before, and
-        a day may be
-        read twice or never. Coarser periods re-date rows instead."""
+    def grains_of(self, asked: Asked) -> tuple[str, ...]:
+        """The grains that a value is wanted for; a part of time (the weekday) is one of days."""
         layout = self.context.layout
-        if not isinstance(layout, Query):
-            return False
-        months = any(span.unit in (Grain.MONTH, Grain.QUARTER, Grain.YEAR) for span in offsets)
-        return months and any(key.grain == Grain.DAY and key.part is None for key in layout.times)
+        if isinstance(layout, Frame):
+            return asked.grains if asked.grains is not None else layout.grains
+        return tuple(Grain.DAY if key.part is not None else key.grain for key in layout.times)
+
+    def shift_of(self, asked: Asked) -> Shift:
+        """How rows are shifted: whole periods, or day by day as soon as one of the periods asked for is read so. A
+        frame is asked for its grains apart (`Planner.metric`)."""
+        by_day = any(reads_by_day(asked.offsets, grain) for grain in self.grains_of(asked))
+        return Shift(asked.offsets, by_day)
 
     def day_shifted(self, metric: Metric, asked: Asked) -> Value:
         """Values by day, each read at the day that the offsets lead back to."""
@@ -120,14 +123,14 @@ class Assembly:
         stage = self.stages.get(key)
         if not isinstance(stage, DayShiftStage):
             ticks = self._ticks(metric, *(span.unit for span in asked.offsets))
-            inner = self._by_tick(metric, replace(asked, offsets=()), ticks)
+            inner = self._by_tick(metric, replace(asked, offsets=(), grains=None), ticks)
             zero = metric.missing is Missing.ZERO
             stage = DayShiftStage(
                 self.context,
                 metric.name,
                 inner,
                 ticks,
-                asked.offsets,
+                self.shift_of(asked),
                 _period_agg(metric),
                 gaps_are_zero=zero,
             )
@@ -145,7 +148,8 @@ class Assembly:
         stage = self.stages.get(key)
         if not isinstance(stage, StartStage):
             ticks = self._ticks(metric, grain)
-            stage = StartStage(self.context, metric.name, self._by_tick(metric, asked, ticks), ticks, grain)
+            inner = self._by_tick(metric, replace(asked, grains=None), ticks)
+            stage = StartStage(self.context, metric.name, inner, ticks, grain)
             self.stages[key] = stage
         return value_of(stage.reading)
 

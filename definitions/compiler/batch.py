@@ -260,7 +260,11 @@ class Compiler:
         planner = Planner.over(self.resolver, frame)
         values = {
             metric.name: planner.metric(
-                metric.name, Asked(segments=frozenset(metric.segments) if segments else frozenset())
+                metric.name,
+                Asked(
+                    segments=frozenset(metric.segments) if segments else frozenset(),
+                    grains=wanted[metric.name],
+                ),
             )
             for metric in metrics
         }

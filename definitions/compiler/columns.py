@@ -16,26 +16,23 @@ from sqlglot import exp
 from definitions.compiler import nodes
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
-from definitions.model import Aggregation, ColumnType, Span
+from definitions.compiler.shifts import UNMOVED, Shift
+from definitions.model import Aggregation, ColumnType
 
 Build = Callable[[], Node]
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Which time column places a row, and by how much it is moved later (an offset input sees older rows).
-
-    ``spread``: the row is placed on every day that leads back to its own, be it several (month ends) or none.
-    """
+    """Which time column places a row, and by how much it is moved later (an offset input sees older rows)."""
 
     time: str
-    offsets: tuple[Span, ...] = ()
-    spread: bool = False
+    shift: Shift = UNMOVED
 
     @property
     def label(self) -> str:
         """How the role is called in SQL: ``solved_at``, ``created_at + 1 year``."""
-        return " + ".join((self.time, *(str(span) for span in self.offsets)))
+        return f"{self.time}{self.shift.label}"
 
 
 @dataclass(frozen=True, slots=True)

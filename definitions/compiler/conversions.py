@@ -18,6 +18,7 @@ from definitions.compiler.layout import (
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.rows import Context, Cte, RowSource, Scan
+from definitions.compiler.shifts import Shift
 from definitions.compiler.ticks import add_to_moment
 from definitions.model import ColumnType, Conversion, Source, Span
 
@@ -31,7 +32,7 @@ class ConversionStage(DerivedRows):
         base: tuple[ResolvedMeasure, tuple[Resolved, ...]],
         conversion: tuple[ResolvedMeasure, tuple[Resolved, ...]],
         formula: Conversion,
-        offsets: tuple[Span, ...],
+        shift: Shift,
         name: str,
         segments: Iterable[tuple[str, ...]],
     ) -> None:
@@ -41,7 +42,7 @@ class ConversionStage(DerivedRows):
         self.base_measure, self.base_conditions = base
         self.conversion_measure, self.conversion_conditions = conversion
         self.formula = formula
-        self.offsets = offsets
+        self.shift = shift
         self.metrics.add(name)
         self.rows.segments.update(segments)
         self.name = name
@@ -109,8 +110,6 @@ class ConversionStage(DerivedRows):
         table, joins, where = self._side(rows, measure, self.base_conditions)
         kind = self.source.columns[measure.time].type
         day = local_day(nodes.column(measure.time, self.source.name), kind, self.context.calendar)
-        for span in self.offsets:
-            day = add_days(day, math.ceil(span.days)) if span.unit.is_clock else add_span(day, span)
         order = [nodes.column(column, self.source.name) for column in self.source.key]
         number = nodes.window(nodes.func("ROW_NUMBER"), [], [nodes.ascending(column) for column in order])
         columns: list[Node] = [
@@ -126,24 +125,21 @@ class ConversionStage(DerivedRows):
         return nodes.select(columns, table, joins=joins, where=where)
 
     def _moments(self, time: str, kind: ColumnType) -> list[Node]:
-        """The local time of base events, where a query goes below the day."""
-        if not self._by_clock:
+        """The local time of base events, where a query or an offset goes below the day."""
+        if not self._by_moment:
             return []
         moment = local_time(nodes.column(time, self.source.name), kind, self.context.calendar)
-        moment = nodes.cast(moment, ColumnType.TIMESTAMP)
-        for span in self.offsets:
-            moment = add_to_moment(moment, span)
-        return [nodes.aliased(moment, "moment")]
+        return [nodes.aliased(nodes.cast(moment, ColumnType.TIMESTAMP), "moment")]
 
     @property
-    def _by_clock(self) -> bool:
+    def _by_moment(self) -> bool:
         layout = self.context.layout
-        return isinstance(layout, Query) and layout.clock is not None
+        return self.shift.has_clock or (isinstance(layout, Query) and layout.clock is not None)
 
     @property
     def _placed(self) -> list[str]:
         """Columns that say when the base event was."""
-        return ["day", "moment"] if self._by_clock else ["day"]
+        return ["day", "moment"] if self._by_moment else ["day"]
 
     def _conversions(self) -> exp.Select:
         rows = RowSource(unfiltered(self.context), self.target)
@@ -200,11 +196,14 @@ class ConversionStage(DerivedRows):
         return nodes.AddSeconds(this=instant, seconds=nodes.number(-round(window.days * 86400)))
 
     def _all(self, dims: list[str]) -> exp.Query:
-        """Base events and credited conversions, one under the other."""
+        """Base events and credited conversions, one under the other, placed where their offset is read."""
+        joins = [self.shift.join()] if self.shift.by_day else []
+        placed, back = self._shifted()
 
         def row(event: str, relation: str, where: Node | None) -> exp.Select:
             columns: list[Node] = [nodes.aliased(nodes.text(event), "event")]
-            columns += [nodes.column(name) for name in (*self._placed, *dims)]
+            columns += [nodes.aliased(node.copy(), name) for name, node in placed]
+            columns += [nodes.column(name) for name in dims]
             for name, measure in (("base", self.base_measure), ("conversion", self.conversion_measure)):
                 if measure.expr is None:
                     continue
@@ -213,12 +212,24 @@ class ConversionStage(DerivedRows):
                     kind = measure.expr.type or ColumnType.DOUBLE
                     value = nodes.cast(nodes.null(), kind)
                 columns.append(nodes.aliased(value, f"{name}_value"))
-            return nodes.select(columns, nodes.table(relation), where=where)
+            only = nodes.all_of([where, back.copy() if back is not None else None])
+            return nodes.select(columns, nodes.table(relation), joins=[j.copy() for j in joins], where=only)
 
         nearest = nodes.equals(nodes.column("nearness"), nodes.number(1))
         return nodes.union_all(
             [row("base", f"{self.base}_base", None), row("conversion", f"{self.base}_credited", nearest)]
         )
+
+    def _shifted(self) -> tuple[list[tuple[str, Node]], Node | None]:
+        """(`_placed` as moved by the offset, condition that what is placed day by day leads back)."""
+        if not self._by_moment:
+            day = self.shift.placed(nodes.column("day"))
+            back = self.shift.leads_back(day.copy(), nodes.column("day"))
+            return [("day", day)], back if self.shift.by_day else None
+        moment = self.shift.placed_moment(nodes.column("moment"))
+        back = self.shift.leads_back(moment.copy(), nodes.column("moment"), add_to_moment)
+        placed = [("day", nodes.cast(moment.copy(), ColumnType.DATE)), ("moment", moment)]
+        return placed, back if self.shift.by_day else None
 
 
 def _months(span: Span) -> int:

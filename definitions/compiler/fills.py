@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from definitions.calendars import add_span
 from definitions.compiler import nodes
+from definitions.compiler.calendar_sql import add_days
 from definitions.compiler.columns import Build, exact_number
 from definitions.compiler.layout import (
     DAYS,
@@ -24,6 +25,7 @@ from definitions.compiler.layout import (
     Range,
     calendar_joins,
     day_grains,
+    in_days,
     longest_period,
     output_days,
     period_readings,
@@ -31,12 +33,15 @@ from definitions.compiler.layout import (
 )
 from definitions.compiler.nodes import Node
 from definitions.compiler.rows import Context, Cte, Scan
+from definitions.compiler.shifts import Shift
 from definitions.compiler.ticks import Ticks
 from definitions.compiler.times import query_times
 from definitions.model import ColumnType, Grain, Missing, Span
 
 DAY_READ = "day_read"
 """Time column of a daily relation in the query layout."""
+ORIGIN = "origin"
+"""Column of a spine whose days are moved: the day that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +82,25 @@ class ValueStage:
             self.base, context.unique(f"{self.base}_value"), context.unique(f"{self.base}_sample")
         )
 
-    def spine(
-        self, first: Node, last: Node, *, from_the_start: bool = False, known: date | None = None
-    ) -> Cte:
+    def spine(self, first: Node, last: Node, *, known: date | None = None) -> Cte:
         """Every tick of the range asked for, up to the last ``known`` day; where it is open, from ``first`` to
         ``last``."""
         begin, end = output_days(self.context.layout)
         end = min(end, known) if end and known else end
-        spine = self.ticks.spine(
-            self.ticks.begin(begin) if begin and not from_the_start else first,
-            self.ticks.end(end) if end else last,
-        )
-        return Cte(f"{self.base}_days", spine)
+        first = self.ticks.begin(begin) if begin else first
+        return Cte(f"{self.base}_days", self.ticks.spine(first, self.ticks.end(end) if end else last))
 
-    def readings(self) -> exp.Query:
-        """(tick, time keys) for every tick of the spine."""
+    def readings(self, tick: str) -> exp.Query:
+        """(tick, time keys) for every tick of the spine, by its day."""
         layout, days = self.context.layout, f"{self.base}_days"
         if isinstance(layout, Frame):
-            return day_grains(layout, days, self.ticks.column)
+            return day_grains(layout, days, tick)
         times = [nodes.aliased(node, name) for name, node in query_times(layout, self.context.calendar)]
         joins = calendar_joins(
             [key.grain for key in layout.times], nodes.column("day", days), self.context.calendar
         )
         where = self.context.when() if self.context.when else None
-        tick = nodes.column(self.ticks.column, days)
-        return nodes.select([tick, *times], nodes.table(days), joins=joins, where=where)
+        return nodes.select([nodes.column(tick, days), *times], nodes.table(days), joins=joins, where=where)
 
 
 def extreme(kind: type[exp.Min] | type[exp.Max], column: str, relation: str) -> Node:
@@ -110,7 +109,8 @@ def extreme(kind: type[exp.Min] | type[exp.Max], column: str, relation: str) -> 
 
 
 class DayShiftStage(ValueStage):
-    """Daily values, each period reading days as far back as the offsets lead; the period picks or averages."""
+    """Daily values, each period reading days as far back as the offsets lead, or all days of the whole earlier period;
+    the period picks or averages."""
 
     def __init__(
         self,
@@ -118,14 +118,15 @@ class DayShiftStage(ValueStage):
         name: str,
         daily: DailyRelation,
         ticks: Ticks,
-        offsets: tuple[Span, ...],
+        shift: Shift,
         period_agg: str,
         *,
         gaps_are_zero: bool = False,
     ) -> None:
         super().__init__(context, name, "shifted", ticks)
         self.daily = daily
-        self.offsets = offsets
+        self.shift = shift
+        self.moves_days = shift.slack > 0 and not shift.by_day
         self.period_agg = period_agg
         self.gaps_are_zero = gaps_are_zero
 
@@ -136,17 +137,12 @@ class DayShiftStage(ValueStage):
         daily, layout = self.daily, self.context.layout
         readings = f"{self.base}_readings"
         first, last = extreme(exp.Min, daily.day, daily.name), extreme(exp.Max, daily.day, daily.name)
-        for span in self.offsets:
-            first, last = self.ticks.add(first, span), self.ticks.add(last, span)
-        if any(span.unit in (Grain.MONTH, Grain.QUARTER, Grain.YEAR) for span in self.offsets):
-            last = self.ticks.add(last, Span(3, Grain.DAY))  # later days may lead back to a clamped month end
-        back: Node = nodes.column(self.ticks.column, readings)
-        for span in reversed(self.offsets):
-            back = self.ticks.add(back, span, -1)
+        tick = ORIGIN if self.moves_days else self.ticks.column
+        order = nodes.column(tick, readings)
+        back = order.copy() if self.moves_days else self.shift.earlier(order.copy(), self.ticks.add)
         on = nodes.equals(nodes.column(daily.day, daily.name), back)
         times = [nodes.column(key, readings) for key in layout.time_keys]
         dims = [nodes.column(key, daily.name) for key in layout.dim_keys]
-        order = nodes.column(self.ticks.column, readings)
         value = nodes.column("value", daily.name)
         sample = nodes.column("sample", daily.name)
         if self.period_agg == "average":
@@ -166,7 +162,7 @@ class DayShiftStage(ValueStage):
             counted = kind(this=sample, expression=order.copy())
         joins = [nodes.join(nodes.table(daily.name), on, "INNER")]
         if self.gaps_are_zero:
-            joins.append(period_ticks(readings, readings, layout, self.ticks.column))
+            joins.append(period_ticks(readings, readings, layout, tick))
             first = self.ticks.add(first, Span(longest_period(layout), Grain.DAY), -1)
         query = nodes.select(
             [
@@ -179,15 +175,35 @@ class DayShiftStage(ValueStage):
             joins=joins,
             group=[*(t.copy() for t in times), *(d.copy() for d in dims)],
         )
-        known = layout.range.as_of if self.gaps_are_zero else None  # a day that is to come is no gap
-        for span in self.offsets:
+        spine = self._moved_days(first, last) if self.moves_days else self._days(first, last)
+        return [*daily.steps, spine, Cte(readings, self.readings(tick)), Cte(self.base, query)]
+
+    def _days(self, first: Node, last: Node) -> Cte:
+        """The days that read, each the one that far back."""
+        first, last = (self.shift.later(tick, self.ticks.add) for tick in (first, last))
+        if self.shift.slack:  # later days may lead back to a clamped month end
+            last = self.ticks.add(last, Span(self.shift.slack, Grain.DAY))
+        known = (
+            self.context.layout.range.as_of if self.gaps_are_zero else None
+        )  # a day that is to come is no gap
+        for span in self.shift.offsets:
             known = add_span(known, span) if known else None
-        return [
-            *daily.steps,
-            self.spine(first, last, known=known),
-            Cte(readings, self.readings()),
-            Cte(self.base, query),
-        ]
+        return self.spine(first, last, known=known)
+
+    def _moved_days(self, first: Node, last: Node) -> Cte:
+        """The days that are read (``origin``), each with the day of its period's later one that it is moved to."""
+        begin, end = output_days(self.context.layout)
+        if begin is not None:
+            first = self.shift.earlier(nodes.date_literal(begin))
+        if end is not None:
+            last = add_days(self.shift.earlier(nodes.date_literal(end)), self.shift.slack)
+        days = nodes.subquery(self.ticks.spine(first, last), "origins")
+        moved = self.shift.later(nodes.column("day", "origins"))
+        columns = [nodes.aliased(nodes.column("day", "origins"), ORIGIN), nodes.aliased(moved, "day")]
+        known = self.context.layout.range.as_of
+        until = in_days(nodes.column("day", "origins"), None, known) if known else None
+        where = nodes.all_of([in_days(moved.copy(), begin, end), until])
+        return Cte(f"{self.base}_days", nodes.select(columns, days, where=where))
 
 
 class StartStage(ValueStage):
@@ -244,7 +260,9 @@ class StartStage(ValueStage):
         times = [nodes.column(key) for key in layout.time_keys]
         first = nodes.aliased(exp.Min(this=nodes.column(self.ticks.column)), "first_day")
         return nodes.select(
-            [*times, first], nodes.subquery(self.readings(), "days"), group=[time.copy() for time in times]
+            [*times, first],
+            nodes.subquery(self.readings(self.ticks.column), "days"),
+            group=[time.copy() for time in times],
         )
 
 
@@ -285,9 +303,12 @@ class CarryStage(ValueStage):
         ]
         found = [Cte(known, nodes.select(columns, nodes.table(self.relation), where=self.present()))]
         time = "period_start" if isinstance(layout, Frame) else self._finest(layout)
-        first = nodes.cast(extreme(exp.Min, time, known), self.ticks.type)
-        last = nodes.cast(extreme(exp.Max, time, known), self.ticks.type)
-        found.append(self.spine(first, last, from_the_start=self.policy == Missing.CARRY_FORWARD))
+        begin, end = output_days(layout)
+        first: Node = nodes.cast(extreme(exp.Min, time, known), self.ticks.type)
+        if begin is not None and self.policy != Missing.CARRY_FORWARD:
+            first = self.ticks.begin(begin)
+        last = self._last(end, nodes.cast(extreme(exp.Max, time, known), self.ticks.type))
+        found.append(Cte(f"{self.base}_days", self.ticks.spine(first, last)))
         found.append(Cte(periods, self._periods()))
         if layout.dim_keys:
             dims = [nodes.column(key) for key in layout.dim_keys]
@@ -295,6 +316,18 @@ class CarryStage(ValueStage):
         found.append(Cte(grid, self._grid(known, periods, groups)))
         found.append(Cte(self.base, self._filled(grid)))
         return found
+
+    def _last(self, end: date | None, latest: Node) -> Node:
+        """The last tick to fill: the range's ``end``, else that of today. A period to come is no gap, unless one
+        after it has a value (``latest``)."""
+        as_of = self.context.layout.range.as_of
+        if as_of is None or (end is not None and end <= as_of):
+            return self.ticks.end(end) if end is not None else latest
+        today = self.ticks.end(as_of)
+        if end is None:
+            return today
+        reached = exp.Greatest(ignore_nulls=True, this=today, expressions=[latest])
+        return exp.Least(ignore_nulls=True, this=self.ticks.end(end), expressions=[reached])
 
     def _finest(self, layout: Query) -> str:
         """The time key that says most exactly where the known values begin and end."""
@@ -313,7 +346,9 @@ class CarryStage(ValueStage):
                 [*times, first], nodes.subquery(inner, "spine"), group=[t.copy() for t in times]
             )
         return nodes.select(
-            [*times, first], nodes.subquery(self.readings(), "spine"), group=[t.copy() for t in times]
+            [*times, first],
+            nodes.subquery(self.readings(self.ticks.column), "spine"),
+            group=[t.copy() for t in times],
         )
 
     def _grid(self, known: str, periods: str, groups: str) -> exp.Query:

@@ -6,7 +6,7 @@ a stage says once what it computes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -219,6 +219,23 @@ def output_days(layout: Layout) -> tuple[date | None, date | None]:
     return start, end
 
 
+def known_until(
+    layout: Layout, last: date | None, *, whole: Callable[[str], bool] = lambda grain: False
+) -> date | None:
+    """The last day of the range (``last``) that can be read at: no state is known after ``as_of``. Where every period
+    that is asked for reads a ``whole`` earlier one, it is the last day of those that run on ``as_of``."""
+    as_of = layout.range.as_of
+    if as_of is None:
+        return last
+    grains = layout.grains if isinstance(layout, Frame) else tuple(key.grain for key in layout.times)
+    if grains and all(whole(grain) for grain in grains):
+        calendar = layout.calendar
+        as_of = max(period_end(calendar, g, period_start(calendar, g, as_of)) for g in grains) - timedelta(
+            days=1
+        )
+    return min(last, as_of) if last is not None else as_of
+
+
 def in_days(column: Node, first: date | None, last: date | None) -> Node | None:
     """``column`` between two days; None when both are open."""
     low = nodes.date_literal(first) if first else None
@@ -266,10 +283,11 @@ def day_grains(layout: Frame, days: str, tick: str = "day") -> exp.Query:
     return nodes.union_all(parts)
 
 
-def period_readings(layout: Frame, days: str) -> exp.Query:
-    """(grain, period_start, last_day): every period that the spine ``days`` touches, read at its last
-    day, or at
-    ``as_of`` while it runs."""
+def period_readings(
+    layout: Frame, days: str, *, whole: Callable[[str], bool] = lambda grain: False
+) -> exp.Query:
+    """(grain, period_start, last_day): every period that the spine ``days`` touches, read at its last day, or at
+    ``as_of`` while it runs; at its last day in any case where the period that is read is over (``whole``)."""
     calendar = layout.calendar
     start = nodes.column("period_start", "periods")
 
@@ -288,6 +306,8 @@ def period_readings(layout: Frame, days: str) -> exp.Query:
         length = trailing_days(grain)
         begin = add_days(day(), 1 - length) if length else period_start_of(day, grain, calendar)
         last = last_day_of(start_of, grain_of, (grain,), calendar)
+        if not whole(grain):
+            last = _capped(last, layout.range.as_of)
         columns.append(nodes.aliased(begin, "period_start"))
         pattern = uses_pattern(calendar, grain)
         if pattern:
@@ -297,7 +317,7 @@ def period_readings(layout: Frame, days: str) -> exp.Query:
         )
         parts.append(
             nodes.select(
-                [grain_of(), start.copy(), nodes.aliased(_capped(last, layout.range.as_of), "last_day")],
+                [grain_of(), start.copy(), nodes.aliased(last, "last_day")],
                 nodes.subquery(inner, "periods"),
             )
         )

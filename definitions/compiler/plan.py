@@ -15,10 +15,11 @@ from definitions.compiler import nodes
 from definitions.compiler.assembly import Assembly
 from definitions.compiler.columns import Leaf, merged_conditions
 from definitions.compiler.conversions import ConversionStage
-from definitions.compiler.layout import Query
+from definitions.compiler.layout import Frame, Query
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.retention import RetentionStage
+from definitions.compiler.shifts import reads_by_day
 from definitions.compiler.snapshots import SnapshotStage
 from definitions.compiler.spans import Holding, SpanStage
 from definitions.compiler.stages import RowStage
@@ -27,6 +28,7 @@ from definitions.compiler.values import (
     Value,
     added,
     any_of,
+    by_grain,
     least,
     merged_columns,
 )
@@ -66,8 +68,12 @@ class Planner(Assembly):
         return found
 
     def _value(self, metric: Metric, asked: Asked) -> Value:
-        if asked.offsets and self.needs_day_shift(asked.offsets):
-            return self.day_shifted(metric, asked)
+        daily = tuple(grain for grain in self.grains_of(asked) if reads_by_day(asked.offsets, grain))
+        if daily and isinstance(self.context.layout, Frame):
+            whole = tuple(grain for grain in self.grains_of(asked) if grain not in daily)
+            if whole:
+                moved = self.metric(metric.name, replace(asked, grains=whole))
+                return by_grain(moved, self.metric(metric.name, replace(asked, grains=daily)), whole)
         match metric.formula:
             case Simple(measure):
                 return self._of_leaf(self._measure(measure, asked, metric.name, (metric.name,)))
@@ -82,17 +88,20 @@ class Planner(Assembly):
             case Conversion():
                 return self._conversion(metric, metric.formula, asked)
             case Retention():
-                self._only_by_days(metric)
+                self._only_by_days(metric, asked)
                 return self._retention(metric, metric.formula, asked)
             case Composite():
                 return self._composite(metric, metric.formula, asked)
 
-    def _only_by_days(self, metric: Metric) -> None:
+    def _only_by_days(self, metric: Metric, asked: Asked) -> None:
         """Some formulas are about days, and mean nothing below."""
         layout = self.context.layout
+        clocks = [span.unit for span in asked.offsets if span.unit.is_clock]
         if isinstance(layout, Query) and layout.clock is not None:
-            message = f"{metric.name!r} is counted by days and cannot be read by the {layout.clock}"
-            raise CompileError([Problem("TOO_FINE", message, metric.location, layout.clock, (metric.name,))])
+            clocks.append(layout.clock)
+        if clocks:
+            message = f"{metric.name!r} is counted by days and cannot be read by the {clocks[0]}"
+            raise CompileError([Problem("TOO_FINE", message, metric.location, clocks[0], (metric.name,))])
 
     def _of_leaf(self, leaf: Leaf) -> Value:
         return Value(
@@ -117,7 +126,7 @@ class Planner(Assembly):
         if not isinstance(stage, RowStage):
             stage = RowStage(self.context, source)
             self.stages[("rows", source.name)] = stage
-        return stage.add(resolved, conditions, asked.offsets, name, asked.segments)
+        return stage.add(resolved, conditions, self.shift_of(asked), name, asked.segments)
 
     def _resolve(
         self, measure: Measure, asked: Asked, path: tuple[str, ...]
@@ -144,10 +153,10 @@ class Planner(Assembly):
         filters = (*asked.filters, item.filter) if item.filter is not None else asked.filters
         metric = self.resolver.catalogue.metrics[item.metric]
         if item.offset_to is not None:
-            inner = self.started(metric, item.offset_to, Asked(filters, asked.offsets, asked.segments))
+            inner = self.started(metric, item.offset_to, replace(asked, filters=filters))
         else:
             offsets = (item.offset, *asked.offsets) if item.offset is not None else asked.offsets
-            inner = self.metric(item.metric, Asked(filters, offsets, asked.segments))
+            inner = self.metric(item.metric, replace(asked, filters=filters, offsets=offsets))
         if metric.missing is Missing.ZERO:
             return replace(inner, value=lambda: nodes.coalesce(inner.value(), nodes.number(0)))
         if metric.missing is Missing.CARRY_FORWARD and self.has_periods():
@@ -234,14 +243,15 @@ class Planner(Assembly):
         source = self.source(formula.measure.source)
         key: object
         if source.validity is not None and not formula.groupings and formula.measure.time is None:
-            holding = Holding("validity", source.validity.start, offsets=asked.offsets)
+            holding = Holding("validity", source.validity.start, shift=self.shift_of(asked))
             key = ("states", source.name, holding)
             spans = self.stages.get(key)
             if not isinstance(spans, SpanStage):
                 spans = SpanStage(self.context, source, holding, None, metric.name)
                 self.stages[key] = spans
             return spans.add(resolved, conditions, metric.name, asked.segments)
-        self._only_by_days(metric)
+        self._only_by_days(metric, asked)
+        shift = self.shift_of(asked)
         filters = tuple(item.sql for item in conditions)
         key = (
             "snapshots",
@@ -250,12 +260,12 @@ class Planner(Assembly):
             formula.choice,
             formula.groupings,
             filters,
-            asked.offsets,
+            shift,
         )
         stage = self.stages.get(key)
         if not isinstance(stage, SnapshotStage):
             stage = SnapshotStage(
-                self.context, source, resolved.time, formula.choice, formula.groupings, asked.offsets
+                self.context, source, resolved.time, formula.choice, formula.groupings, shift
             )
             self.stages[key] = stage
         return stage.add(resolved, conditions, metric.name, asked.segments)
@@ -265,11 +275,12 @@ class Planner(Assembly):
         conversion = self._resolve(formula.conversion, Asked(), (metric.name, "conversion"))
         self.source(formula.base.source)
         self.source(formula.conversion.source)
-        key = ("conversion", metric.name, asked.key)
+        shift = self.shift_of(asked)
+        key = ("conversion", metric.name, asked.key[0], shift)
         stage = self.stages.get(key)
         if not isinstance(stage, ConversionStage):
             stage = ConversionStage(
-                self.context, base, conversion, formula, asked.offsets, metric.name, asked.segments
+                self.context, base, conversion, formula, shift, metric.name, asked.segments
             )
             self.stages[key] = stage
         stage.rows.segments.update(asked.segments)
@@ -280,11 +291,12 @@ class Planner(Assembly):
         activity = self._resolve(formula.activity, Asked(), (metric.name, "activity"))
         self.source(formula.cohort.source)
         self.source(formula.activity.source)
-        key = ("retention", metric.name, asked.key)
+        shift = self.shift_of(asked)
+        key = ("retention", metric.name, asked.key[0], shift)
         stage = self.stages.get(key)
         if not isinstance(stage, RetentionStage):
             stage = RetentionStage(
-                self.context, cohort, activity, formula, asked.offsets, metric.name, asked.segments
+                self.context, cohort, activity, formula, shift, metric.name, asked.segments
             )
             self.stages[key] = stage
         stage.rows.segments.update(asked.segments)

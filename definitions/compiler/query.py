@@ -82,6 +82,7 @@ def query(
     where: str | Sequence[str] | None = None,
     start: date | datetime | None = None,
     end: date | datetime | None = None,
+    as_of: date | None = None,
     order: Sequence[str] = (),
     limit: int | None = None,
 ) -> Statement:
@@ -93,13 +94,14 @@ def query(
     ``metric_time.<grain>``.
     ``where``: conditions over dimensions and ``metric_time``; ``metric(name, column) > 3`` compares with
     a metric per
-    entity. ``start``/``end``: inclusive, widened to whole grains. ``order``: column names, ``-name`` for
-    descending.
+    entity. ``start``/``end``: inclusive, widened to whole grains. ``as_of``: the last day that states and running
+    totals are read at, and gaps filled on; without an ``end``, periods that begin later are left out. ``order``:
+    column names, ``-name`` for descending.
     Raises QueryError that names what is wrong and the nearest valid name.
     """
     compiler = catalogue if isinstance(catalogue, Compiler) else Compiler(catalogue)
     try:
-        return _Question(compiler, metrics, by, grain, where, start, end).statement(order, limit)
+        return _Question(compiler, metrics, by, grain, where, (start, end), as_of).statement(order, limit)
     except QueryError:
         raise
     except CompileError as error:
@@ -122,8 +124,8 @@ class _Question:
         by: Sequence[str],
         grain: str | None,
         where: str | Sequence[str] | None,
-        start: date | datetime | None,
-        end: date | datetime | None,
+        bounds: tuple[date | datetime | None, date | datetime | None],
+        as_of: date | None,
     ) -> None:
         self.compiler = compiler
         self.catalogue = compiler.catalogue
@@ -134,7 +136,7 @@ class _Question:
         keys = [*([f"{METRIC_TIME}.{grain}"] if grain else []), *(self._spelled(item) for item in by)]
         self.times, self.dims = self._split(keys)
         self.where, self.whens = self._conditions(where)
-        self.bounds = (start, end)
+        self.bounds, self.as_of = bounds, as_of
 
     # ── what is asked ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -273,7 +275,8 @@ class _Question:
                 condition = value.present()
                 present = condition if present is None else exp.Or(this=present, expression=condition)
         names = (*layout.keys, *self.metrics)
-        where = nodes.all_of([present, self._not_before(layout) if planner.reads_from_the_start else None])
+        before = self._not_before(layout) if planner.reads_from_the_start else None
+        where = nodes.all_of([present, before, self._not_after(layout)])
         final = nodes.select([*keys, *numbers], nodes.table(relation), where=where)
         final = self._ordered(final, names, order or layout.keys, limit)
         return Statement(
@@ -290,6 +293,17 @@ class _Question:
                 found = later if found is None else exp.Or(this=found, expression=later)
         return found
 
+    def _not_after(self, layout: Query) -> Node | None:
+        """Where no end is asked for, periods are those that have begun."""
+        if self.as_of is None or layout.range.end is not None:
+            return None
+        last = nodes.date_literal(self.as_of)
+        return nodes.all_of(
+            exp.LTE(this=nodes.cast(nodes.column(key.name), ColumnType.DATE), expression=last.copy())
+            for key in layout.times
+            if key.part is None
+        )
+
     def _value(self, planner: Planner, name: str) -> Value:
         metric = self.catalogue.metrics[name]
         value = planner.metric(name, Asked())
@@ -305,7 +319,7 @@ class _Question:
 
     def _range(self) -> Range:
         start, end = self.bounds
-        return Range(day_of(start), day_of(end))
+        return Range(day_of(start), day_of(end), self.as_of)
 
     def _when(self, layout: Query) -> Callable[[], Node] | None:
         """Conditions on the metric's own time, over a stage's ``day`` (``moment`` below the day)."""

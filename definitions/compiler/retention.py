@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from definitions.compiler import nodes
-from definitions.compiler.calendar_sql import add_days, add_span, local_day
+from definitions.compiler.calendar_sql import add_days, local_day
 from definitions.compiler.columns import add_measure
 from definitions.compiler.events import DerivedRows, unfiltered
 from definitions.compiler.layout import (
@@ -16,7 +16,8 @@ from definitions.compiler.layout import (
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.rows import Context, Cte, RowSource, Scan
-from definitions.model import Aggregation, ColumnType, Retention, Span
+from definitions.compiler.shifts import Shift, days_after
+from definitions.model import Aggregation, ColumnType, Retention
 
 
 class RetentionStage(DerivedRows):
@@ -28,7 +29,7 @@ class RetentionStage(DerivedRows):
         cohort: tuple[ResolvedMeasure, tuple[Resolved, ...]],
         activity: tuple[ResolvedMeasure, tuple[Resolved, ...]],
         formula: Retention,
-        offsets: tuple[Span, ...],
+        shift: Shift,
         name: str,
         segments: Iterable[tuple[str, ...]],
     ) -> None:
@@ -38,7 +39,7 @@ class RetentionStage(DerivedRows):
         self.cohort, self.cohort_conditions = cohort
         self.activity, self.activity_conditions = activity
         self.formula = formula
-        self.offsets = offsets
+        self.shift = shift
         self.metrics.add(name)
         self.rows.segments.update(segments)
         plain = ResolvedMeasure(self.source.name, Aggregation.COUNT, None, None, "day")
@@ -114,15 +115,17 @@ class RetentionStage(DerivedRows):
                 exp.Between(this=nodes.column("day", activity), low=low, high=high),
             ]
         )
-        day: Node = first.copy()
-        for span in self.offsets:
-            day = add_span(day, span)
+        day = self.shift.placed(first.copy())
         returned = exp.GT(this=exp.Count(this=nodes.column("day", activity)), expression=nodes.number(0))
         keys = [nodes.column("entity", cohort), nodes.column("first_day", cohort)]
         keys += [nodes.column(dim, cohort) for dim in dims]
         columns: list[Node] = [nodes.aliased(day, "day")]
         columns += [nodes.column(dim, cohort) for dim in dims]
         columns.append(nodes.aliased(returned, "came_back"))
-        opening = nodes.equals(nodes.column("event_number", cohort), nodes.number(1))
-        join = nodes.join(nodes.table(activity), on)
-        return nodes.select(columns, nodes.table(cohort), joins=[join], where=opening, group=keys)
+        opening: Node | None = nodes.equals(nodes.column("event_number", cohort), nodes.number(1))
+        joins = [nodes.join(nodes.table(activity), on)]
+        if self.shift.by_day:
+            joins.append(self.shift.join())
+            keys.append(days_after())
+            opening = nodes.all_of([opening, self.shift.leads_back(day.copy(), first.copy())])
+        return nodes.select(columns, nodes.table(cohort), joins=joins, where=opening, group=keys)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from definitions.compiler import nodes
-from definitions.compiler.calendar_sql import add_span, local_day
+from definitions.compiler.calendar_sql import local_day
 from definitions.compiler.columns import Columns, Leaf, Role, add_measure, aggregate
 from definitions.compiler.layout import (
     Frame,
@@ -24,8 +24,9 @@ from definitions.compiler.layout import (
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.rows import Context, Cte, RowSource, Scan, needed_columns
+from definitions.compiler.shifts import Shift
 from definitions.compiler.times import query_times
-from definitions.model import Source, Span
+from definitions.model import Source
 
 
 class SnapshotStage:
@@ -41,14 +42,14 @@ class SnapshotStage:
         time: str,
         choice: str,
         groupings: tuple[str, ...],
-        offsets: tuple[Span, ...],
+        shift: Shift,
     ) -> None:
         self.context = context
         self.source = source
         self.time = time
         self.choice = choice
         self.groupings = groupings
-        self.offsets = offsets
+        self.shift = shift
         self.rows = RowSource(context, source)
         self.base = context.unique(f"{source.name}_snapshots")
         self.columns = Columns(context.unique)
@@ -105,18 +106,18 @@ class SnapshotStage:
         table, joins = rows.from_clause(rows.expressions(used))
         kind = self.source.columns[self.time].type
         day = local_day(nodes.column(self.time, self.source.name), kind, self.context.calendar)
-        for span in self.offsets:
-            day = add_span(day, span)
-        columns: list[Node] = [nodes.aliased(day, "day"), *rows.dim_nodes()]
+        moved = self.shift.placed(day)
+        columns: list[Node] = [nodes.aliased(moved, "day"), *rows.dim_nodes()]
         columns += needed_columns(rows, self.columns.needs())
         for name, resolved in self._group_columns():
             columns.append(nodes.aliased(rows.qualified(resolved.node.copy(), resolved.needs), name))
         first, last = output_days(self.context.layout)
-        filters = [rows.qualified(item.node.copy(), item.needs) for item in conditions]
-        bounds = in_days(day.copy(), first, last) or nodes.not_null(day.copy())
-        return nodes.select(
-            columns, table, joins=joins, where=nodes.all_of([rows.condition(), *filters, bounds])
-        )
+        filters: list[Node | None] = [rows.qualified(item.node.copy(), item.needs) for item in conditions]
+        filters.append(in_days(moved.copy(), first, last) or nodes.not_null(moved.copy()))
+        if self.shift.by_day:
+            joins.append(self.shift.join())
+            filters.append(self.shift.leads_back(moved.copy(), day.copy()))
+        return nodes.select(columns, table, joins=joins, where=nodes.all_of([rows.condition(), *filters]))
 
     def _dated(self) -> exp.Select:
         """Rows with the periods they fall in, and the day that each period reads."""

@@ -31,6 +31,7 @@ from definitions.compiler.layout import (
     calendar_joins,
     day_grains,
     dim_alias,
+    known_until,
     longest_period,
     output_days,
     period_readings,
@@ -41,6 +42,7 @@ from definitions.compiler.layout import (
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.rows import Context, Cte, RowSource, Scan, needed_columns
+from definitions.compiler.shifts import UNMOVED, Shift, moves_whole
 from definitions.compiler.ticks import Ticks
 from definitions.compiler.times import query_times
 from definitions.model import ColumnType, Grain, Source, Span
@@ -50,13 +52,13 @@ from definitions.model import ColumnType, Grain, Source, Span
 class Holding:
     """How long a row counts: its own interval (``window`` and ``to_date`` unset), a window after its
     day, until the
-    end of a calendar period, or for ever. ``offsets`` move it later."""
+    end of a calendar period, or for ever. ``shift`` says that it is read later."""
 
     kind: str
     time: str
     window: Span | None = None
     to_date: str | None = None
-    offsets: tuple[Span, ...] = ()
+    shift: Shift = UNMOVED
 
 
 def _when_known(leaf: Leaf) -> Node:
@@ -96,7 +98,7 @@ class SpanStage:
             clock,
             holding.window.unit if holding.window else None,
             holding.to_date,
-            *(span.unit for span in holding.offsets),
+            *(span.unit for span in holding.shift.offsets),
         )
         self.tick = self.ticks.column
         self.values: dict[str, tuple[Leaf, str]] = {}
@@ -236,8 +238,8 @@ class SpanStage:
             sane = exp.Paren(
                 this=exp.Or(this=nodes.is_null(nodes.column(end, source.name)), expression=later)
             )
-            for span in holding.offsets:
-                begin, until = ticks.add(begin, span), ticks.add(until, span)
+            if not holding.shift.by_day:
+                begin, until = (holding.shift.later(tick, ticks.add) for tick in (begin, until))
             return begin, until, sane
 
         def tick() -> Node:
@@ -405,10 +407,14 @@ class SpanStage:
         """Every day in range: as asked for, or as long as the data goes."""
         layout = self.context.layout
         first, last = output_days(layout)
-        if layout.range.as_of is not None and not self.is_balance:
-            last = min(last or layout.range.as_of, layout.range.as_of)
+        if isinstance(layout, Query) or not self.is_balance:
+            last = known_until(layout, last, whole=self._moves_whole)
         begin: Node = self.ticks.begin(first) if first else self._extreme(exp.Min)
         end: Node = self.ticks.end(last) if last else self._extreme(exp.Max)
+        if last is None and self.holding.shift.by_day:
+            end = self.ticks.add(
+                self.holding.shift.later(end, self.ticks.add), Span(self.holding.shift.slack, Grain.DAY)
+            )
         if self.gaps_are_zero:
             if first is None:  # so that the first period with rows has all its days
                 begin = self.ticks.add(begin, Span(longest_period(layout), Grain.DAY), -1)
@@ -417,6 +423,11 @@ class SpanStage:
                     end, Span(1, self.ticks.clock or Grain.DAY), -1
                 )  # there the last row is out
         return self.ticks.spine(begin, end)
+
+    def _moves_whole(self, grain: str) -> bool:
+        """Whether a period reads a whole earlier one, which is over while it runs."""
+        shift = self.holding.shift
+        return bool(shift.offsets) and not shift.by_day and moves_whole(shift.offsets, grain)
 
     def _extreme(self, kind: type[exp.Min] | type[exp.Max]) -> Node:
         changes = nodes.select([kind(this=nodes.column(self.tick))], nodes.table(f"{self.base}_changes"))
@@ -427,7 +438,9 @@ class SpanStage:
         layout = self.context.layout
         days = f"{self.base}_days"
         if isinstance(layout, Frame):
-            return period_readings(layout, days) if self.is_balance else day_grains(layout, days, self.tick)
+            if not self.is_balance:
+                return day_grains(layout, days, self.tick)
+            return period_readings(layout, days, whole=self._moves_whole)
         calendar = self.context.calendar
         times = [nodes.aliased(node, name) for name, node in query_times(layout, calendar)]
         joins = calendar_joins([key.grain for key in layout.times], nodes.column("day"), calendar)
@@ -446,27 +459,32 @@ class SpanStage:
     def _read(self, dims: tuple[str, ...]) -> exp.Query:
         """The level at each reading: of the step that the day falls on."""
         steps, readings = f"{self.base}_steps", f"{self.base}_readings"
-        at = "last_day" if self.is_balance else self.tick
+        at = self._at()
         time_keys = self.context.layout.time_keys
         columns: list[Node] = [nodes.column(key, readings) for key in time_keys]
         if not self.is_balance:
             columns.insert(0, nodes.column(self.tick, readings))
         columns += [nodes.column(key, steps) for key in dims]
         columns += [nodes.column(name, steps) for name in self._step_columns()]
-        begun = exp.GTE(this=nodes.column(at, readings), expression=nodes.column(self.tick, steps))
+        begun = exp.GTE(this=at, expression=nodes.column(self.tick, steps))
         still = exp.Or(
             this=nodes.is_null(nodes.column("next_day", steps)),
-            expression=exp.LT(this=nodes.column(at, readings), expression=nodes.column("next_day", steps)),
+            expression=exp.LT(this=at.copy(), expression=nodes.column("next_day", steps)),
         )
         on = exp.And(this=begun, expression=exp.Paren(this=still))
         return nodes.select(
             columns, nodes.table(readings), joins=[nodes.join(nodes.table(steps), on, "INNER")]
         )
 
+    def _at(self) -> Node:
+        """The tick that a reading reads: its own, or the one that far back."""
+        at = nodes.column("last_day" if self.is_balance else self.tick, f"{self.base}_readings")
+        return self.holding.shift.earlier(at, self.ticks.add) if self.holding.shift.by_day else at
+
     def _held(self, dims: tuple[str, ...]) -> exp.Query:
         """Aggregates that cannot be summed: rows joined with every reading they are held at."""
         rows, readings = f"{self.base}_rows", f"{self.base}_readings"
-        at = nodes.column("last_day" if self.is_balance else self.tick, readings)
+        at = self._at()
         named, sets = self._grouping()
         times = [nodes.column(key, readings) for key in self.context.layout.time_keys]
         if not self.is_balance:

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from definitions.calendars import utc_start
 from definitions.compiler import nodes
-from definitions.compiler.calendar_sql import add_span, local_day, local_time
+from definitions.compiler.calendar_sql import local_day, local_time
 from definitions.compiler.columns import Columns, Leaf, Role, Spec, add_measure, aggregate
 from definitions.compiler.cube import cube_ctes, exact_query
 from definitions.compiler.layout import (
@@ -29,9 +29,10 @@ from definitions.compiler.layout import (
 from definitions.compiler.nodes import Node
 from definitions.compiler.resolve import Resolved, ResolvedMeasure
 from definitions.compiler.rows import Context, Cte, RowSource, Scan, needed_columns
+from definitions.compiler.shifts import Shift
 from definitions.compiler.ticks import add_to_moment
 from definitions.compiler.times import query_times
-from definitions.model import ColumnType, Grain, Source, Span
+from definitions.model import ColumnType, Grain, Source
 
 
 class RowStage:
@@ -61,12 +62,12 @@ class RowStage:
         self,
         measure: ResolvedMeasure,
         conditions: tuple[Resolved, ...],
-        offsets: tuple[Span, ...],
+        shift: Shift,
         name: str,
         segments: Iterable[tuple[str, ...]],
     ) -> Leaf:
         """Register one measure; the leaf that reads it from this stage's relations."""
-        role = Role(measure.time, offsets, self._spreads(offsets))
+        role = Role(measure.time, shift)
         self.roles.setdefault(role, role.label)
         self.rows.segments.update(segments)
         self.metrics.add(name)
@@ -74,19 +75,6 @@ class RowStage:
         if mergeable or isinstance(self.context.layout, Query):
             return add_measure(self.additive, measure, conditions, role, name, self.relation)
         return add_measure(self.exact, measure, conditions, role, name, self.exact_relation)
-
-    def _spreads(self, offsets: tuple[Span, ...]) -> bool:
-        """Whether days have to be shifted one by one: by months, in a query by periods that are not whole multiples.
-
-        Whole periods are moved as they are, so that a month ago is last month whatever their lengths.
-        """
-        layout = self.context.layout
-        months = sum(span.count * _MONTHS.get(span.unit, 0) for span in offsets)
-        if not isinstance(layout, Query) or not months or layout.clock is not None:
-            return False
-        return any(
-            key.part is not None or months % _MONTHS.get(Grain(key.grain), months + 1) for key in layout.times
-        )
 
     # ── SQL ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -131,10 +119,9 @@ class RowStage:
             labels = nodes.values([nodes.text(label) for label in self.roles.values()], "dated", ["role"])
             joins.append(nodes.join(labels, None, "CROSS"))
         conditions = [rows.condition(), self._bounds()]
-        longest = max(len(role.offsets) for role in self.roles)
-        if any(role.spread for role in self.roles):
-            after = [nodes.number(days) for days in range(3 * longest + 1)]
-            joins.append(nodes.join(nodes.values(after, "clamped", ["days_after"]), None, "CROSS"))
+        spread = [role.shift for role in self.roles if role.shift.by_day]
+        if spread:
+            joins.append(max(spread, key=lambda shift: shift.slack).join())
             conditions.append(self._placed(self._leads_back))
         where = nodes.all_of(conditions)
         return nodes.select(columns, table, joins=joins, where=where)
@@ -154,30 +141,23 @@ class RowStage:
         return nodes.case(pairs)
 
     def _day(self, role: Role) -> Node:
-        if any(span.unit.is_clock for span in role.offsets):
+        if role.shift.has_clock:
             return nodes.cast(self._moment(role), ColumnType.DATE)
         column = self.source.columns[role.time]
         node = local_day(nodes.column(role.time, self.source.name), column.type, self.context.calendar)
-        for span in role.offsets:
-            node = add_span(node, span)
-        return nodes.AddDays(this=node, days=_days_after()) if role.spread else node
+        return role.shift.placed(node)
 
     def _leads_back(self, role: Role) -> Node:
-        """Whether the day that a row is placed on leads back to the row's own; other rows are placed once."""
-        if not role.spread:
-            return nodes.equals(_days_after(), nodes.number(0))
-        back = self._day(role)
-        for span in reversed(role.offsets):
-            back = add_span(back, span, -1)
-        return nodes.equals(back, self._day(Role(role.time)))
+        own = Role(role.time)
+        if role.shift.has_clock:
+            return role.shift.leads_back(self._moment(role), self._moment(own), add_to_moment)
+        return role.shift.leads_back(self._day(role), self._day(own))
 
     def _moment(self, role: Role) -> Node:
         column = self.source.columns[role.time]
         node = local_time(nodes.column(role.time, self.source.name), column.type, self.context.calendar)
         node = nodes.cast(node, ColumnType.TIMESTAMP) if column.type is ColumnType.DATE else node
-        for span in role.offsets:
-            node = add_to_moment(node, span)
-        return node
+        return role.shift.placed_moment(node)
 
     def _bounds(self) -> Node | None:
         """Bounds on the raw time column, wherever one is enough to say them: they let the engine skip data."""
@@ -185,7 +165,7 @@ class RowStage:
         if len(self.roles) != 1 or (first is None and last is None):
             return None
         role = next(iter(self.roles))
-        if role.offsets:
+        if role.shift.offsets:
             return None
         kind = self.source.columns[role.time].type
         column = nodes.column(role.time, self.source.name)
@@ -258,10 +238,3 @@ class RowStage:
 
 def _naive(instant: datetime) -> str:
     return instant.replace(tzinfo=None).isoformat(sep=" ")
-
-
-_MONTHS = {Grain.MONTH: 1, Grain.QUARTER: 3, Grain.YEAR: 12}
-
-
-def _days_after() -> Node:
-    return nodes.column("days_after", "clamped")

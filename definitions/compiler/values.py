@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -42,15 +42,18 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """In what form a metric is wanted: with further filters, moved later in time, for these segments."""
+    """In what form a metric is wanted: with further filters, moved later in time, for these segments, and of a frame's
+    ``grains`` for these; None is all of the layout's."""
 
     filters: tuple[Expression, ...] = ()
     offsets: tuple[Span, ...] = ()
     segments: Segments = frozenset()
+    grains: tuple[str, ...] | None = None
 
     @property
-    def key(self) -> tuple[tuple[str, ...], tuple[Span, ...]]:
-        return tuple(item.text for item in self.filters), self.offsets
+    def key(self) -> tuple[object, ...]:
+        """What tells values of one metric apart; grains do where they are shifted differently."""
+        return tuple(item.text for item in self.filters), self.offsets, self.grains if self.offsets else None
 
 
 def value_of(reading: Reading) -> Value:
@@ -104,6 +107,29 @@ def in_order(ctes: list[Cte]) -> list[Cte]:
     for name in by_name:
         visit(name)
     return list(done.values())
+
+
+def by_grain(whole: Value, daily: Value, grains: Sequence[str]) -> Value:
+    """In a frame, one value at ``grains`` and another at the rest."""
+
+    def either(first: Build, second: Build) -> Build:
+        def build() -> Node:
+            is_whole = exp.In(this=nodes.column("grain"), expressions=[nodes.text(grain) for grain in grains])
+            return exp.Paren(this=nodes.case([(is_whole, first())], second()))
+
+        return build
+
+    def both(first: Build | None, second: Build | None) -> Build | None:
+        return either(first, second) if first is not None and second is not None else None
+
+    return Value(
+        value=either(whole.value, daily.value),
+        present=either(whole.present, daily.present),
+        sample=either(whole.sample, daily.sample),
+        numerator=both(whole.numerator, daily.numerator),
+        denominator=both(whole.denominator, daily.denominator),
+        columns=merged_columns(whole, daily),
+    )
 
 
 def any_of(*conditions: Node) -> Node:

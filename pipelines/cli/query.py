@@ -160,7 +160,10 @@ def sql(
         else:
             when = None if grain == "all" or not (metrics or grain) else grain or "month"
             statement = querying.compiled(
-                catalogue, metrics or (), **_question(by, when, where, param, start, end, order, limit)
+                catalogue,
+                metrics or (),
+                now=workspace.now(),
+                **_question(by, when, where, param, start, end, order, limit),
             )
             statements = [(statement.metrics, statement.sql(dialect))]
         notices = refuse_retired(catalogue, () if run else metrics or (), workspace.now())

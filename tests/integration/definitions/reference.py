@@ -199,6 +199,26 @@ def months_later(months: int) -> Callable[[date], date]:
     return lambda day: (pd.Timestamp(day) + pd.DateOffset(months=months)).date()
 
 
+def quarter_before(aggregate: Aggregate) -> Callable[[World], Values]:
+    """Three months before: whole months and quarters are the earlier ones as they are; in a day, a week or a year every
+    day reads the day three months before it."""
+
+    def compute(world: World) -> Values:
+        whole = [grain for grain in world.grains if grain in ("month", "quarter")]
+        daily = [grain for grain in world.grains if grain not in whole]
+        moved = World(world.tables, world.calendar, whole, world.start, world.end)
+        found = grouped(moved, world.events, HAPPENED, aggregate, moved=months_later(3))
+        by_day: dict[date, list[Row]] = defaultdict(list)
+        for row in world.events:
+            by_day[world.day(row[HAPPENED]) or date.min].append(row)
+        days = [world.start + timedelta(days=n) for n in range(-370, 371)]
+        read = [{**row, "on": day} for day in days for row in by_day[months_later(-3)(day)]]
+        days_only = World(world.tables, world.calendar, daily, world.start, world.end)
+        return found | grouped(days_only, read, "on", aggregate)
+
+    return compute
+
+
 def growth(world: World) -> Values:
     now = grouped(world, world.events, HAPPENED, count)
     before = grouped(world, world.events, HAPPENED, count, moved=lambda day: day + timedelta(days=7))
@@ -598,7 +618,7 @@ EXPECTED: dict[str, Callable[[World], Values]] = {
         simple("done_at", count)(world), simple(HAPPENED, count)(world), none_is_zero=True
     ),
     "growth": growth,
-    "yearly": lambda world: grouped(world, world.events, HAPPENED, total("amount"), moved=months_later(3)),
+    "yearly": quarter_before(total("amount")),
     "net": net,
     "zero_filled": zero_filled,
     "quiet": simple(HAPPENED, count, lambda row: (row["amount"] or 0) > 900),
