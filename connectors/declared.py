@@ -57,7 +57,7 @@ class DeletesDeclared(Declared):
 
     kind: Literal["none", "flag", "snapshot", "reconcile"] = Field(
         "none",
-        description="flag: a field says so; snapshot: what is missing from a whole load; reconcile: from a list of keys",
+        description="flag: a field says so; snapshot: not in a whole load; reconcile: not in a list of keys",
     )
     flag: str = Field("", description="flag: the field, by its path in a record")
     values: tuple[Any, ...] = Field((), description="of the flag; none: any value that is not null")

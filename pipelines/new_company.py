@@ -20,9 +20,8 @@ from definitions.writing import to_yaml
 from pipelines.contracts import Contract, contracts, folded_from
 from pipelines.editor_schemas import FILES, FOLDER, referring, schemas, written
 from pipelines.staging.models import DERIVED, load_models
-from pipelines.workspace import MARKER, PROJECT
+from pipelines.workspace import EXAMPLES, MARKER
 
-EXAMPLES = PROJECT / "examples"
 CONNECTED = ("salesforce", "hubspot", "jira", "jira_dc", "github", "linear", "intercom", "zendesk")
 """Systems with a connector and staging models of their own."""
 DATA = "data"

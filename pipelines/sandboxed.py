@@ -12,9 +12,9 @@ from connectors.sandbox.receivers import MailSink, WebhookReceiver
 from connectors.sandbox.serve import Sandbox
 from pipelines.editor_schemas import referring
 from pipelines.installation import Installation
-from pipelines.workspace import Workspace
+from pipelines.workspace import EXAMPLES, Workspace
 
-SOURCES = Path(__file__).parents[1] / "examples" / "sandbox" / "sources"
+SOURCES = EXAMPLES / "sandbox" / "sources"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ from pathlib import Path
 Clock = Callable[[], datetime]
 PROJECT = Path(__file__).parents[1]
 """Where the rooms are; by path, because importing them for it takes seconds."""
+_SHIPPED = PROJECT / "pipelines" / "examples"
+EXAMPLES = _SHIPPED if _SHIPPED.is_dir() else PROJECT / "examples"
+"""Source instances of every system, the sandbox's, and the installation over real exports: inside of `pipelines` where
+the product is installed, beside it in a checkout."""
 MARKER = "vitals.toml"
 """What says that a folder is an installation."""
 _FOLDERS = {

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.output import Exit, console, errors, show
+from pipelines.workspace import EXAMPLES, PROJECT
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 REAL_NOW = "2018-01-02T06:00:00Z"
 """The real exports end in 2017; taken as of then, no period is open and nothing is stale."""
 
@@ -96,14 +96,16 @@ def demo(
         + (f", second {measured['second_run_seconds']} s" if next_day else "")
         + f"), peak {measured['peak_mib']} MiB."
     )
-    console.print(f"  report      {home / 'report' / 'index.html'}")
-    console.print(f"  tables      sqlite3 {home / 'reporting.db'} 'SELECT * FROM kpi_latest'")
-    console.print("  Dagster     make dev")
+    console.print(f"  report      {home / 'report' / 'index.html'}", soft_wrap=True)
+    console.print(f"  tables      sqlite3 {home / 'reporting.db'} 'SELECT * FROM kpi_latest'", soft_wrap=True)
+    is_checkout = (PROJECT / "Makefile").is_file()
+    console.print(f"  Dagster     {'make' if is_checkout else 'vitals'} dev")
     if not next_day:
-        console.print("  a day later make next-day")
-    console.print("  ask         source .venv/bin/activate")
-    console.print(f"              export VITALS_HOME={home} VITALS_NOW=file:{clock}", soft_wrap=True)
-    console.print("              vitals query csat --by tier --grain month --from 2026-01")
+        console.print(f"  a day later {'make next-day' if is_checkout else 'vitals demo --next-day'}")
+    asked = [f"export VITALS_HOME={home} VITALS_NOW=file:{clock}"]
+    asked += ["vitals query csat --by tier --grain month --from 2026-01"]
+    for number, line in enumerate(["source .venv/bin/activate", *asked] if is_checkout else asked):
+        console.print(f"  {'' if number else 'ask':<11} {line}", soft_wrap=True)
 
 
 def _keep_clock(running: Any, home: Path) -> Path:

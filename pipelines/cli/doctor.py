@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pipelines.cli.output import Exit, console, show
-from pipelines.workspace import Workspace
+from pipelines.workspace import EXAMPLES, Workspace
 
 if TYPE_CHECKING:
     from definitions.model import Catalogue
@@ -184,7 +184,7 @@ def _sources(setup: _Setup) -> Finding:
             "sources",
             "failed",
             f"no source is described in {setup.workspace.sources}",
-            "`vitals init` writes them for the systems you name; or copy one from examples/ and fill it in.",
+            f"`vitals init` writes them for the systems you name; or copy one from {EXAMPLES}/ and fill it in.",
         )
     installation = Installation.of(setup.workspace, setup.catalogue, load_sources(setup.workspace))
     names = ", ".join(source.name for source in installation.sources)

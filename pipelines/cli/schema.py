@@ -23,7 +23,8 @@ def schema(
         typer.Option(help="Write the schemas here; default: .schemas in the dictionary's folder."),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="Print one kind instead: metrics, sources, targets, objectives, systems, ...")
+        str | None,
+        typer.Option(help="Print one kind instead: metrics, sources, targets, objectives, systems, ..."),
     ] = None,
     vscode: Annotated[
         bool, typer.Option("--vscode", help="Also print the yaml.schemas setting for the editor.")

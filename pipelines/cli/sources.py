@@ -10,6 +10,7 @@ import typer
 
 from pipelines.cli import completion
 from pipelines.cli.output import Exit, cell, console, errors, show
+from pipelines.workspace import EXAMPLES
 
 if TYPE_CHECKING:
     from connectors.config import SourceConfig
@@ -272,7 +273,7 @@ def _sources() -> tuple[Workspace, list[SourceConfig]]:
 
 
 def _nowhere(workspace: Workspace) -> str:
-    return f"no source is described in {workspace.sources}: copy one from examples/ and fill it in"
+    return f"no source is described in {workspace.sources}: copy one from {EXAMPLES}/ and fill it in"
 
 
 def _one(sources: Sequence[SourceConfig], name: str) -> SourceConfig:
@@ -284,7 +285,9 @@ def _one(sources: Sequence[SourceConfig], name: str) -> SourceConfig:
     if several := [source.label for source in sources if source.system == name]:
         _refuse(f"{name} has several accounts: write {' or '.join(several)}")
     if not sources:
-        _refuse("no source is described: copy one from examples/ into the folder of sources (VITALS_SOURCES)")
+        _refuse(
+            f"no source is described: copy one from {EXAMPLES}/ into the folder of sources (VITALS_SOURCES)"
+        )
     _unknown("source", name, valid)
 
 

@@ -172,8 +172,9 @@ def test_without_sources_the_commands_say_where_they_belong(shop: Shop) -> None:
     for path in (shop.home / "sources").iterdir():
         path.unlink()
     for command in ("list", "check", "sync"):
-        assert "copy one from examples/" in shop(command).stdout
-    assert "copy one from examples/" in shop("preview", "jira", "issues", code=Exit.USAGE).stderr
+        assert f"copy one from {EXAMPLES}/" in shop(command).stdout.replace("\n", "")
+    said = shop("preview", "jira", "issues", code=Exit.USAGE).stderr.replace("\n", "")
+    assert f"copy one from {EXAMPLES}/" in said
 
 
 def test_preview_shows_typed_rows_and_keeps_nothing(shop: Shop) -> None:
