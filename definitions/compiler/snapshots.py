@@ -93,6 +93,12 @@ class SnapshotStage:
         found.append(Cte(self.relation, self._values()))
         return found
 
+    @property
+    def _taken(self) -> str:
+        """The column that tells snapshots of a period apart: where whole periods are moved, the day that one was taken,
+        as several may be moved to one month's end."""
+        return "own_day" if self.shift.slack and not self.shift.by_day else "day"
+
     def _group_columns(self) -> list[tuple[str, Resolved]]:
         return [
             (f"per_{name.replace('.', '_')}", self.context.resolver.dimension(self.source, name))
@@ -107,7 +113,10 @@ class SnapshotStage:
         kind = self.source.columns[self.time].type
         day = local_day(nodes.column(self.time, self.source.name), kind, self.context.calendar)
         moved = self.shift.placed(day)
-        columns: list[Node] = [nodes.aliased(moved, "day"), *rows.dim_nodes()]
+        columns: list[Node] = [nodes.aliased(moved, "day")]
+        if self._taken != "day":
+            columns.append(nodes.aliased(day, self._taken))
+        columns += rows.dim_nodes()
         columns += needed_columns(rows, self.columns.needs())
         for name, resolved in self._group_columns():
             columns.append(nodes.aliased(rows.qualified(resolved.node.copy(), resolved.needs), name))
@@ -143,7 +152,7 @@ class SnapshotStage:
             *(time.copy() for time in times),
             *(nodes.column(name, rows) for name, _ in self._group_columns()),
         ]
-        extreme = (exp.Max if self.choice == "last" else exp.Min)(this=nodes.column("day", rows))
+        extreme = (exp.Max if self.choice == "last" else exp.Min)(this=nodes.column(self._taken, rows))
         columns.append(nodes.aliased(nodes.window(extreme, partition), "read_day"))
         return nodes.select(columns, nodes.table(rows), joins=joins, where=where)
 
@@ -160,7 +169,7 @@ class SnapshotStage:
             named = [nodes.aliased(dimension, "segment_dimension"), nodes.aliased(value, "segment_value")]
             sets = [[nodes.column(n) for n in names] for names in segment_sets(segments)]
         groups = [[*(t.copy() for t in times), *columns] for columns in sets]
-        read = nodes.equals(nodes.column("day"), nodes.column("read_day"))
+        read = nodes.equals(nodes.column(self._taken), nodes.column("read_day"))
         return nodes.select(
             [*times, *named, *sums],
             nodes.table(f"{self.base}_dated"),
