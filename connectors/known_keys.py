@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import duckdb
 import pyarrow as pa
@@ -30,7 +31,10 @@ class LastKnown:
 
 
 class KnownKeys:
-    """Questions to all finished loads of one stream, beside the files of the load that is under way."""
+    """Questions to all finished loads of one stream, beside the files of the load that is under way.
+
+    The questions of one object share an engine: starting one costs more than most answers.
+    """
 
     def __init__(self, store: RawStore, stream: StreamId, landed: Sequence[str] = ()) -> None:
         self._files = part_files(store.manifests(stream))
@@ -101,23 +105,27 @@ class KnownKeys:
             for key, parent, cursor, data in rows:
                 yield LastKnown(key, parent, cursor, data.encode())
 
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        return _engine()
+
     @contextmanager
     def _newest(self, only: Sequence[str] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the views `newest` (one line per key) and `landed` (the load under way)."""
         columns = ["key", "parent", "cursor", "sequence", "deleted"]
-        with _connection() as connection:
+        with _session(self._engine) as connection:
             wanted = ""
             if only is not None:
                 columns.append("data")
                 connection.register("wanted", _table(only))
                 wanted = "AND key IN (SELECT key FROM wanted)"
             connection.execute(
-                f"CREATE VIEW newest AS SELECT {', '.join(columns)} FROM {lines_of(self._files, columns)}"
+                f"CREATE TEMP VIEW newest AS SELECT {', '.join(columns)} FROM {lines_of(self._files, columns)}"
                 f" WHERE key IS NOT NULL {wanted} QUALIFY row_number() OVER"
                 " (PARTITION BY key ORDER BY cursor DESC, load_id DESC, sequence DESC) = 1"
             )
             connection.execute(
-                f"CREATE VIEW landed AS SELECT key, parent FROM {lines_of(self._landed, ['key', 'parent'])}"
+                f"CREATE TEMP VIEW landed AS SELECT key, parent FROM {lines_of(self._landed, ['key', 'parent'])}"
             )
             yield connection
 
@@ -128,7 +136,7 @@ def changed_parents(manifests: Iterable[Manifest]) -> list[str]:
     if not files:
         return []
     lines = lines_of(files, ["key", "cursor", "sequence", "deleted"])
-    with _connection() as connection:
+    with _session(_engine()) as connection:
         rows = connection.execute(
             f"SELECT key FROM {lines} WHERE key IS NOT NULL GROUP BY key"
             " HAVING NOT max_by(deleted, (cursor, load_id, sequence)) ORDER BY key"
@@ -170,9 +178,8 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-@contextmanager
-def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect(
+def _engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
         config={
             "memory_limit": MEMORY,
             "threads": 1,
@@ -180,11 +187,14 @@ def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
             "autoload_known_extensions": False,
         }
     )
-    try:
+
+
+@contextmanager
+def _session(engine: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own to an engine: what one question registers, no other sees."""
+    with engine.cursor() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
-    finally:
-        connection.close()
 
 
 def _table(keys: Iterable[str]) -> pa.Table:

@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEvent
 
+from connectors.collector import without_what_stays
 from definitions.errors import listing, nearest
 from pipelines.definitions import build_definitions
 from pipelines.failures import failure_message
@@ -158,15 +159,21 @@ def run_job(
             watch(news)
 
     instance.add_event_listener(run_id, listen)
-    # While the first steps wait for vendors, the slowest import of the later ones is made.
-    threading.Thread(target=preload, name="preload", daemon=True).start()
-    result = chosen.execute_in_process(
-        instance=instance,
-        run_id=run_id,
-        raise_on_error=False,
-        asset_selection=[dg.AssetKey(name.split("/")) for name in assets] if assets else None,
-        run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-    )
+    with without_what_stays() as set_aside:
+
+        def prepare() -> None:
+            preload()
+            set_aside()
+
+        # While the first steps wait for vendors, the slowest import of the later ones is made.
+        threading.Thread(target=prepare, name="preload", daemon=True).start()
+        result = chosen.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            raise_on_error=False,
+            asset_selection=[dg.AssetKey(name.split("/")) for name in assets] if assets else None,
+            run_config={**(config or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
     return RunOutcome(
         run_id=run_id,
         succeeded=result.success,

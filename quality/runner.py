@@ -69,8 +69,9 @@ class Judge:
         with contextlib.redirect_stderr(io.StringIO()):
             self._context = gx.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
-        self._pandas = self._context.data_sources.add_pandas("frames")
-        self._frames = 0
+        # One asset for all frames: each one added has the whole context written out again.
+        frames = self._context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+        self._frame = frames.add_batch_definition_whole_dataframe("whole")
 
     def numbers(self, asset: str, measured: Sequence[Measured]) -> list[Verdict]:
         """Judge measured numbers of one asset, in the order given."""
@@ -124,7 +125,6 @@ class Judge:
         self, asset: str, frame: pd.DataFrame, suite: list[Any], index: list[str] | None = None
     ) -> dict[str, Any]:
         """Results by check name; where the whole validation raises, every check gets the reason."""
-        self._frames += 1
         result_format: dict[str, Any] = {"result_format": "BASIC", "partial_unexpected_count": 5}
         if index:
             result_format = {"result_format": "COMPLETE", "unexpected_index_column_names": index}
@@ -132,10 +132,7 @@ class Judge:
         if not suite:
             return {}
         try:
-            definition = self._pandas.add_dataframe_asset(f"{asset} {self._frames}")
-            batch = definition.add_batch_definition_whole_dataframe("frame").get_batch(
-                batch_parameters={"dataframe": frame}
-            )
+            batch = self._frame.get_batch(batch_parameters={"dataframe": frame})
             expected = self._gx.ExpectationSuite(name=asset, expectations=suite)
             validation: ExpectationSuiteValidationResult = batch.validate(
                 expected, result_format=result_format

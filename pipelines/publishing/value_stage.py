@@ -20,6 +20,7 @@ from sqlalchemy import (
     Connection,
     Date,
     FromClause,
+    Index,
     MetaData,
     ScalarSelect,
     Table,
@@ -57,6 +58,8 @@ COVERAGE = Table(
     Column("first_block", Date()),
     Column("first_day", Date()),
     Column("last_day", Date()),
+    # Whether a published row is covered is asked of each of them: without an index SQLite looks through all stretches.
+    Index("ix_stage_coverage", "metric_id", "period_grain"),
     prefixes=["TEMPORARY"],
 )
 
