@@ -79,7 +79,8 @@ def build_staging(
     order = {model.table: position for position, model in enumerate(models)}
     built: dict[str, StagedTable] = {}
     with warehouse.transaction():
-        warehouse.execute(_local_day(catalogue))
+        for macro in macros(catalogue):
+            warehouse.execute(macro)
         for table in sorted(wanted, key=lambda name: (order.get(name, -1), name)):
             if table not in chosen:
                 continue
@@ -94,13 +95,24 @@ def build_staging(
     return list(built.values())
 
 
-def _local_day(catalogue: Catalogue) -> str:
-    """A function for models: the day of an instant in the company's calendar (the one of that name, or the first)."""
+def macros(catalogue: Catalogue) -> tuple[str, str]:
+    """Functions that models may call, in the company's calendar (the one of that name, or the first).
+
+    `local_day(instant)` is the day of an instant there, `day_start(day)` the instant at which a day begins there.
+    """
     calendars = catalogue.calendars
     zone = calendars.get("company", next(iter(calendars.values()))).time_zone
     # Zones are names that the calendar has checked; a macro takes no parameters of its own making.
-    local = "instant" if zone == "UTC" else f"timezone('{zone}', timezone('UTC', instant))"
-    return f"CREATE OR REPLACE MACRO local_day(instant) AS CAST({local} AS DATE)"
+    local, start = "instant", "CAST(day AS TIMESTAMP)"
+    if zone != "UTC":
+        local, start = (
+            f"timezone('{zone}', timezone('UTC', instant))",
+            f"timezone('UTC', timezone('{zone}', {start}))",
+        )
+    return (
+        f"CREATE OR REPLACE MACRO local_day(instant) AS CAST({local} AS DATE)",
+        f"CREATE OR REPLACE MACRO day_start(day) AS {start}",
+    )
 
 
 def _systems(models: Sequence[Model], built: Mapping[str, StagedTable]) -> tuple[str, ...]:

@@ -115,7 +115,17 @@ def pipeline_value(books: Books, period: Period) -> Value:
                 _as_of(changes.get((deal.opportunity_id, field), []), getattr(deal, field), end)
                 for field in ("stage", "amount")
             )
-            if stage not in closed and not pd.isna(amount):
+            if (
+                not changes.get((deal.opportunity_id, "stage"))
+                and deal.is_closed
+                and not pd.isna(deal.close_date)
+            ):
+                is_open = (
+                    deal.close_date > period.last
+                )  # nobody wrote down when it closed but the deal itself
+            else:
+                is_open = stage not in closed
+            if is_open and not pd.isna(amount):
                 found += money(amount)
     return found
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from definitions import load_texts
+from pipelines.staging.build import macros
 from pipelines.staging.models import FOLDER
 from pipelines.warehouse import DuckDBWarehouse
 
@@ -175,10 +179,12 @@ def test_the_pipeline_as_it_stood() -> None:
                     "is_closed": [True, False],
                     "is_won": [True, False],
                     "created_at": pa.array([START, START], pa.timestamp("us")),
+                    "close_date": pa.array([date(2026, 1, 9), date(2026, 3, 31)], pa.date32()),
                     "is_deleted": [False, False],
                 }
             ),
         )
+        in_zone(warehouse, "UTC")
         day = timedelta(days=1)
         warehouse.write(
             "crm.opportunity_history",
@@ -203,6 +209,78 @@ def test_the_pipeline_as_it_stood() -> None:
         ("a", "Closed Won", 1200.0, True, True),
         ("b", "Demo", None, False, False),
     ]
+
+
+# ── where there is no history ───────────────────────────────────────────────────────────────────────────────
+
+
+def in_zone(warehouse: DuckDBWarehouse, zone: str) -> None:
+    """The functions that models call, in a company of this time zone."""
+    for macro in macros(load_texts({"calendars.yml": f"calendars: [{{name: company, time_zone: {zone}}}]"})):
+        warehouse.execute(macro)
+
+
+def deal_states(zone: str = "UTC", changes: list[tuple[str, str, str]] | None = None, **deal: Any) -> Any:
+    """Intervals of one deal, won today and made at noon of 1 January, with these changes on 2 January."""
+    row = {"stage": "Won", "amount": "10.00", "is_closed": True, "is_won": True, "close_date": None, **deal}
+    history = [("a", START + timedelta(days=1), *change) for change in changes or ()]
+    names = ("opportunity_id", "changed_at", "field", "old", "new")
+    kinds = (pa.string(), pa.timestamp("us"), pa.string(), pa.string(), pa.string())
+    columns = list(zip(*history, strict=True)) or [()] * len(names)
+    fixed = {"opportunity_id": "a", "account_id": "x", "type": "new", "is_deleted": False}
+    whole = {**fixed, "created_at": START + timedelta(hours=12), **row}
+    types = {"close_date": pa.date32(), "created_at": pa.timestamp("us")}
+    with DuckDBWarehouse(":memory:") as warehouse:
+        in_zone(warehouse, zone)
+        stages = {"stage": ["Demo", "Won"], "is_closed": [False, True], "is_won": [False, True]}
+        warehouse.write("crm.stages", pa.table(stages))
+        warehouse.write(
+            "crm.opportunities", pa.table({k: pa.array([v], types.get(k)) for k, v in whole.items()})
+        )
+        warehouse.write(
+            "crm.opportunity_history",
+            pa.table({n: pa.array(c, k) for n, c, k in zip(names, columns, kinds, strict=True)}),
+        )
+        sql = (FOLDER / "derived" / "crm.opportunity_states.sql").read_text(encoding="utf-8")
+        shown = ("valid_from", "valid_to", "stage", "is_closed", "is_won")
+        return [tuple(state[name] for name in shown) for state in warehouse.query(sql).to_pylist()]
+
+
+NOON = START + timedelta(hours=12)
+
+
+@pytest.mark.parametrize(
+    ("zone", "closed_at"),
+    [
+        ("UTC", datetime(2026, 3, 15)),  # noqa: DTZ001
+        ("America/New_York", datetime(2026, 3, 15, 4)),  # noqa: DTZ001
+        ("Pacific/Auckland", datetime(2026, 3, 14, 11)),  # noqa: DTZ001
+    ],
+)
+def test_a_deal_without_history_was_open_until_its_close_date(zone: str, closed_at: datetime) -> None:
+    """The day begins where the company is."""
+    assert deal_states(zone, close_date=date(2026, 3, 15)) == [
+        (NOON, closed_at, "open", False, False),
+        (closed_at, None, "Won", True, True),
+    ]
+
+
+@pytest.mark.parametrize("close_date", [None, date(2025, 12, 31), date(2026, 1, 1)])
+def test_a_deal_that_knows_no_later_date_was_closed_from_the_start(close_date: date | None) -> None:
+    assert deal_states(close_date=close_date) == [(NOON, None, "Won", True, True)]
+
+
+def test_the_expected_close_date_of_an_open_deal_closes_nothing() -> None:
+    told = deal_states(stage="Demo", is_closed=False, is_won=False, close_date=date(2026, 3, 15))
+    assert told == [(NOON, None, "Demo", False, False)]
+
+
+def test_where_there_is_history_the_close_date_says_nothing() -> None:
+    second = START + timedelta(days=1)
+    told = deal_states(changes=[("stage", "Demo", "Won")], close_date=date(2026, 3, 15))
+    assert told == [(NOON, second, "Demo", False, False), (second, None, "Won", True, True)]
+    only_amount = deal_states(changes=[("amount", "5.00", "10.00")], close_date=date(2026, 3, 15))
+    assert [state[3] for state in only_amount] == [False, False, True]
 
 
 def test_a_status_that_no_issue_has_today_keeps_its_category() -> None:

@@ -1,5 +1,6 @@
 -- The field history folded into intervals [valid_from, valid_to): the pipeline as it stood at any instant.
--- Stage, amount and close date come from history; today's value is only used where nothing ever changed.
+-- Stage and amount come from history; today's value is only used where nothing ever changed. An opportunity that is
+-- closed without any change of stage was open until its close date: from then on it is what it is today.
 WITH stages AS (
     -- The CRM's own list first: a stage that no opportunity is in today is still open, closed or won.
     SELECT
@@ -29,10 +30,19 @@ first_values AS (
     FROM changes
     GROUP BY opportunity_id, field
 ),
+closed AS (
+    SELECT opportunities.opportunity_id, 'stage' AS field, day_start(opportunities.close_date) AS moment,
+        opportunities.stage AS value
+    FROM crm.opportunities AS opportunities
+    ANTI JOIN (SELECT opportunity_id FROM first_values WHERE field = 'stage') AS changed
+        ON changed.opportunity_id = opportunities.opportunity_id
+    WHERE opportunities.is_closed AND day_start(opportunities.close_date) > opportunities.created_at
+),
 initial AS (
     SELECT opportunities.opportunity_id, fields.field, opportunities.created_at AS moment,
         CASE
             WHEN first_values.field IS NOT NULL THEN first_values.value
+            WHEN closed.field IS NOT NULL THEN 'open'
             WHEN fields.field = 'stage' THEN opportunities.stage
             ELSE CAST(opportunities.amount AS VARCHAR)
         END AS value,
@@ -41,11 +51,15 @@ initial AS (
     CROSS JOIN (VALUES ('stage'), ('amount')) AS fields (field)
     LEFT JOIN first_values
         ON first_values.opportunity_id = opportunities.opportunity_id AND first_values.field = fields.field
+    LEFT JOIN closed
+        ON closed.opportunity_id = opportunities.opportunity_id AND closed.field = fields.field
 ),
 settled AS (
     SELECT opportunity_id, field, moment, value
     FROM (
         SELECT opportunity_id, field, moment, value, changed_at FROM initial
+        UNION ALL
+        SELECT opportunity_id, field, moment, value, NULL FROM closed
         UNION ALL
         SELECT opportunity_id, field, moment, new, changed_at FROM changes
     )
