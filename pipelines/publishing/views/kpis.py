@@ -187,6 +187,8 @@ KPI_LATEST = View(
         ("review_cadence", "m.review_cadence", "how often the metric is reviewed"),
         ("computed_at", "b.published_at", "when this value was published (UTC)"),
         ("metric_version_key", "v.metric_version_key", "definition it was computed by; joins metric_dictionary"),
+        ("band_low", "m.band_low", "lower end of the optimum, of a metric whose direction is inside of a band"),
+        ("band_high", "m.band_high", "upper end of the optimum, of a metric whose direction is inside of a band"),
     ),
     f"""FROM {{core}}metric AS m
 JOIN {{core}}dim_team AS t ON t.team_key = m.team_key

@@ -35,7 +35,7 @@ _KPI = """metric_id, metric_name, category, team_key, team_name, owner_name, hie
     indicator_type, direction, unit, unit_family, currency_code, display_format, aggregation, period_grain,
     period_start, period_end, value, numerator, denominator, sample_size, target_value, attainment, status, trend,
     previous_value, change_abs, change_pct, same_period_last_year, value_state, state_reason, is_blocked,
-    blocked_reason, last_good_value, lifecycle, review_cadence, computed_at"""
+    blocked_reason, last_good_value, lifecycle, review_cadence, computed_at, band_low, band_high"""
 
 
 def read_kpis(connection: Connection) -> tuple[Kpi, ...]:
@@ -44,19 +44,12 @@ def read_kpis(connection: Connection) -> tuple[Kpi, ...]:
         row["metric_id"]: row["purpose"]
         for row in fetch(connection, "metric_dictionary", "metric_id, purpose", "metric_id", "is_current")
     }
-    optima = {
-        row["metric_id"]: (float(row["band_low"]), float(row["band_high"]))
-        for row in fetch(
-            connection, "metric", "metric_id, band_low, band_high", "metric_id", "band_low IS NOT NULL"
-        )
-    }
     rows = fetch(connection, "kpi_latest", _KPI, "metric_id")
-    return tuple(
-        _kpi(row, purposes.get(row["metric_id"], "improvement"), optima.get(row["metric_id"])) for row in rows
-    )
+    return tuple(_kpi(row, purposes.get(row["metric_id"], "improvement")) for row in rows)
 
 
-def _kpi(row: Row, purpose: str, optimum: tuple[float, float] | None) -> Kpi:
+def _kpi(row: Row, purpose: str) -> Kpi:
+    low, high = number(row["band_low"]), number(row["band_high"])
     return Kpi(
         metric_id=row["metric_id"],
         name=row["metric_name"],
@@ -94,7 +87,7 @@ def _kpi(row: Row, purpose: str, optimum: tuple[float, float] | None) -> Kpi:
         review_cadence=row["review_cadence"],
         aggregation=row["aggregation"],
         computed_at=row["computed_at"],
-        optimum=optimum if row["target_value"] is None else None,
+        optimum=(low, high) if low is not None and high is not None and row["target_value"] is None else None,
     )
 
 

@@ -22,7 +22,7 @@ from pipelines.publishing.schema import CORE, INPUT, metadata
 from tests.integration.publishing.kit import Clock, assert_whole, publication, put, rows, value
 from tests.integration.publishing.test_publish import alert, flag, result
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
 
 
 def fill(engine: Engine) -> None:
@@ -117,13 +117,22 @@ def test_an_upgrade_is_safe_to_repeat_and_keeps_everything(engine: Engine) -> No
     assert_whole(engine)
 
 
+def test_a_view_that_gained_columns_has_them_after_an_upgrade(engine: Engine) -> None:
+    fill(engine)
+    migrations.downgrade(engine, "0008")
+    migrations.upgrade(engine)
+    assert rows(engine, "SELECT band_low, band_high FROM kpi_latest WHERE metric_id = 'csat'") == [
+        (None, None)
+    ]
+
+
 def test_an_old_publisher_refuses_a_newer_schema_and_leaves_it_alone(engine: Engine) -> None:
     put(engine, "p1", value())
     with writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for attempt in (lambda: put(engine, "p2", value(number=0.1)), lambda: migrations.upgrade(engine)):
         with pytest.raises(
-            SchemaMismatch, match="is at schema revision 9999, this code writes revision 0008"
+            SchemaMismatch, match="is at schema revision 9999, this code writes revision 0009"
         ):
             attempt()
     assert rows(engine, "SELECT value FROM kpi_value") == [(0.85,)]

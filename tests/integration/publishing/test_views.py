@@ -146,6 +146,20 @@ def test_the_latest_value_is_the_last_complete_period_of_the_headline_grain(engi
     )
 
 
+def test_the_latest_value_of_a_metric_with_an_optimum_brings_both_its_ends(engine: Engine) -> None:
+    plain = dictionary()
+    banded = replace(plain.metrics[0], direction="band", band_low=0.75, band_high=0.85)
+    put(
+        engine,
+        "p1",
+        value("csat", FEBRUARY, 0.8),
+        dictionary=replace(plain, metrics=(banded, *plain.metrics[1:])),
+    )
+    latest = rows(engine, "SELECT metric_id, value, band_low, band_high FROM kpi_latest ORDER BY metric_id")
+    assert latest[0] == ("csat", 0.8, 0.75, 0.85)
+    assert {row[2:] for row in latest[1:]} == {(None, None)}
+
+
 def test_a_metric_without_data_shows_its_last_good_value(engine: Engine) -> None:
     put(engine, "p1", value("csat", JANUARY, 0.7), value("csat", FEBRUARY, None, state_reason="no ratings"))
     latest = rows(

@@ -1,0 +1,16 @@
+"""The ends of the optimum band in `kpi_latest`; no table changes, and views are made anew after every step."""
+
+from __future__ import annotations
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
