@@ -424,6 +424,17 @@ class ConnectorSettings(Section):
     body_mebibytes: int = Field(256, ge=1, description="the largest decoded body (MiB; fault 33)")
 
 
+class CompilerSettings(Section):
+    """How metrics are put into statements. Source: dictionary rules, 'The compiler'; benchmarks/compiler."""
+
+    statement_series: int = Field(
+        1600,
+        ge=1,
+        description="the most that one statement computes, each metric counting once and once more for every segment; "
+        "what is more is split, and reads its tables once more (metrics × segments; benchmarks/compiler)",
+    )
+
+
 class LintSettings(Section):
     """What the dictionary is held to. Source: definition lint."""
 
@@ -494,5 +505,6 @@ class Settings(Section):
     alerts: AlertSettings = AlertSettings()
     quality: QualitySettings = QualitySettings()
     connectors: ConnectorSettings = ConnectorSettings()
+    compiler: CompilerSettings = CompilerSettings()
     lint: LintSettings = LintSettings()
     governance: GovernanceSettings = GovernanceSettings()

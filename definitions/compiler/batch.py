@@ -8,7 +8,7 @@ metric, grain, period and segment that has rows. `definitions.compiler.states` a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -63,6 +63,8 @@ class Batch:
     ctes: tuple[Cte, ...] = field(repr=False)
     rows: tuple[FrameRow, ...] = field(repr=False)
     final: exp.Query = field(repr=False)
+    part: str = ""
+    """Which of the statements over the same sources it is, where there are several: ``2 of 3``."""
 
     @property
     def source(self) -> str:
@@ -71,8 +73,9 @@ class Batch:
 
     @property
     def name(self) -> str:
-        """A readable name: the sources."""
-        return "+".join(self.sources)
+        """A readable name: the sources, and which part of them."""
+        sources = "+".join(self.sources)
+        return f"{sources} ({self.part})" if self.part else sources
 
     def sql(self, dialect: str = "duckdb", *, pretty: bool = True) -> str:
         """The statement for an engine: duckdb, postgres, spark, snowflake, bigquery or trino."""
@@ -184,10 +187,31 @@ class Compiler:
                     ]
                 )
         range_ = Range(start, end, as_of if as_of is not None else end)
-        return [
-            self._batch(group, tuple(grains) if grains is not None else None, segments, range_)
-            for group in self._groups(chosen)
-        ]
+        own = tuple(grains) if grains is not None else None
+        found: list[Batch] = []
+        for group in self._groups(chosen):
+            parts = self._parts(group, segments)
+            for number, metrics_of_part in enumerate(parts, 1):
+                batch = self._batch(metrics_of_part, own, segments, range_)
+                found.append(replace(batch, part=f"{number} of {len(parts)}") if len(parts) > 1 else batch)
+        return found
+
+    def _parts(self, metrics: Sequence[Metric], segments: bool) -> list[list[Metric]]:
+        """Metrics of a group in as many statements as they need: what an engine holds at once grows with metrics times
+        segments. Metrics that read the same sources stay together as far as they can."""
+        most = self.catalogue.settings.compiler.statement_series
+        series = {metric.name: 1 + (len(metric.segments) if segments else 0) for metric in metrics}
+        if sum(series.values()) <= most:
+            return [list(metrics)]
+        parts: list[list[Metric]] = []
+        room = 0
+        for metric in sorted(metrics, key=lambda metric: sorted(self.resolver.sources_of(metric.name))):
+            if series[metric.name] > room:
+                parts.append([])
+                room = most
+            parts[-1].append(metric)
+            room -= series[metric.name]
+        return parts
 
     def _chosen(self, metrics: Iterable[str] | None) -> list[Metric]:
         known = self.catalogue.metrics

@@ -18,16 +18,19 @@ import pyarrow as pa
 
 from definitions.calendars import local_day, periods
 from definitions.compiler.resolve import Resolver
+from definitions.errors import CompileError, Problem, listing, nearest
 from definitions.model import (
     Calendar,
     Catalogue,
     Composite,
     Conversion,
     Derived,
+    Measure,
     Metric,
     MetricInput,
     Missing,
     Retention,
+    Source,
     Span,
     trailing_days,
 )
@@ -77,7 +80,10 @@ class Settling:
 
 
 def settling_of(resolver: Resolver, name: str) -> Settling:
-    """How long a metric's values settle: the longest of its own, its sources' and its inputs'."""
+    """How long a metric's values settle: the longest of its own, its sources' and its inputs'.
+
+    Raises CompileError where a measure's source is not in the catalogue.
+    """
     catalogue = resolver.catalogue
     metric = catalogue.metrics[name]
     formula = metric.formula
@@ -86,7 +92,10 @@ def settling_of(resolver: Resolver, name: str) -> Settling:
         cohort = _whole_days(formula.window)
     elif isinstance(formula, Retention):
         cohort = formula.last_day
-    spans = [catalogue.sources[measure.source].settles_after for _, measure in resolver.measures_of(name)]
+    spans = [
+        _source(catalogue, metric, trail, measure).settles_after
+        for trail, measure in resolver.measures_of(name)
+    ]
     if metric.settles_after is not None:
         spans = [metric.settles_after]
     revision = max((_whole_days(span) for span in spans if span is not None), default=0)
@@ -309,6 +318,20 @@ def _inputs(resolver: Resolver, metric: Metric) -> list[str]:
     if isinstance(metric.formula, Composite):
         return [component.metric for component in metric.formula.components]
     return [operand.metric for _, operand in operands(metric) if isinstance(operand, MetricInput)]
+
+
+def _source(catalogue: Catalogue, metric: Metric, trail: tuple[str, ...], measure: Measure) -> Source:
+    """The source of a measure, or an error that says which metric misses it and where."""
+    found = catalogue.sources.get(measure.source)
+    if found is not None:
+        return found
+    message = (
+        f"{metric.name!r} is computed from the source {measure.source!r}, which is not in the dictionary"
+    )
+    place = measure.location if measure.location.file else metric.location
+    hint = f"Define it under sources/, or correct 'source:'. There are: {listing(catalogue.sources)}."
+    suggestion = nearest(measure.source, catalogue.sources)
+    raise CompileError([Problem("UNKNOWN_SOURCE", message, place, measure.source, trail, suggestion, hint)])
 
 
 def _whole_days(span: Span) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import pytest
 
 from connectors.sandbox.company.stories import BAD_RELEASE, OUTAGES
@@ -19,9 +20,12 @@ from connectors.sandbox.traps import Fault, Kind, Traps
 from definitions import CatalogueError
 from pipelines.definitions import build_definitions
 from pipelines.installation import Installation
+from pipelines.querying import compiled
 from pipelines.running import RunOutcome, dagster_instance, run_job
 from pipelines.sandboxed import SandboxInstallation, sandbox_installation
 from pipelines.steps.alerts import deliver, raise_run_failed
+from pipelines.steps.compute import VALUES
+from pipelines.warehouse import open_warehouse
 from pipelines.workspace import Workspace
 
 
@@ -84,6 +88,40 @@ def test_views_hold_every_metric_with_target_status_and_owner(company: Company) 
     dictionary = {row["metric_id"] for row in company.rows("SELECT metric_id FROM metric_dictionary")}
     assert dictionary == set(catalogue.metrics)
     assert company.rows("SELECT count(*) AS n FROM data_health")[0]["n"] > 20
+
+
+def test_a_question_answers_what_is_published(company: Company) -> None:
+    """Every shipped metric at every grain, and by week and month at every segment: `vitals query` computes the value
+    that a run publishes, not another one.
+
+    A value withheld for its small sample is known to the question; a zero may stand where a segment has not begun.
+    """
+    workspace, catalogue = company.running.workspace, company.running.load().catalogue
+    with open_warehouse(workspace.warehouse_url, read_only=True) as warehouse:
+        kept = "grain IN ('week', 'month') OR (segment_dimension = '' AND grain NOT LIKE 'trailing%')"
+        published = warehouse.query(f"SELECT * FROM {VALUES} WHERE {kept}").to_pandas(date_as_object=False)
+        for (grain, dimension), rows in published.groupby(["grain", "segment_dimension"]):
+            by = dimension.split("|") if dimension else []
+            metrics = sorted(rows["metric"].unique())
+            for names in (metrics[at : at + 8] for at in range(0, len(metrics), 8)):
+                statement = compiled(catalogue, names, now=workspace.now(), by=by, grain=grain)
+                answer = warehouse.query(statement.sql()).to_pandas(date_as_object=False)
+                answer["segment_value"] = ["|".join(map(_as_text, row)) for row in answer[by].to_numpy()]
+                asked = answer.rename(columns={"metric_time": "period_start"}).melt(
+                    ["period_start", "segment_value"], names, "metric", "asked"
+                )
+                both = rows[rows["metric"].isin(names)].merge(
+                    asked, "outer", on=["metric", "period_start", "segment_value"]
+                )
+                both = both[both["value_state"] != "insufficient_sample"]
+                same = np.isclose(both["value"], both["asked"], rtol=1e-9, atol=1e-9, equal_nan=True)
+                before_it_begins = both["value_state"].isna() & both["asked"].eq(0)
+                assert both[~same & ~before_it_begins].empty, both[~same & ~before_it_begins]
+
+
+def _as_text(value: object) -> str:
+    """A dimension's value as a segment's name."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def test_ratio_and_progress_are_both_there_and_apart(company: Company) -> None:

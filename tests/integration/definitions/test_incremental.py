@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from definitions.compiler import Compiler
 from definitions.compiler.incremental import compile_incremental, touched
+from definitions.settings import CompilerSettings
 from tests.integration.definitions.worlds import Postgres, Row, Run, Tables, catalogue, duckdb_engine, worlds
 
 START, END = date(2024, 2, 25), date(2024, 4, 15)
@@ -47,6 +49,34 @@ def compiler(calendar: str) -> Compiler:
 def statements(calendar: str, dialect: str) -> list[str]:
     batches = compiler(calendar).batches(METRICS, grains=GRAINS, start=START, end=END)
     return [batch.sql(dialect) for batch in batches]
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@given(tables=worlds())
+def test_a_split_batch_gives_the_same_bytes(tables: Tables) -> None:
+    """However little one statement may compute, every value is the same, and each metric is computed once."""
+    whole = compiler("berlin")
+    few = CompilerSettings(statement_series=7)
+    small = Compiler(
+        replace(whole.catalogue, settings=whole.catalogue.settings.model_copy(update={"compiler": few}))
+    )
+    parts = small.batches(METRICS, grains=GRAINS, start=START, end=END)
+    assert sorted(name for part in parts for name in part.metrics) == sorted(METRICS)
+    assert len({part.name for part in parts}) == len(parts) > 3
+    assert all(
+        len(part.metrics) == 1
+        or sum(1 + len(small.catalogue.metrics[name].segments) for name in part.metrics) <= 7
+        for part in parts
+    )
+    run = duckdb_engine(whole.catalogue, tables)
+    together = {_row(row) for sql in statements("berlin", "duckdb") for row in run(sql)}
+    assert {_row(row) for part in parts for row in run(part.sql("duckdb"))} == together
+
+
+def _row(row: Row) -> tuple[Any, ...]:
+    """A row to the last bit; one that rests on nothing is as good as none (`pipelines.steps.compute`)."""
+    rests = row["sample_size"] or any(row[name] is not None for name in ("value", "numerator", "denominator"))
+    return tuple(v.hex() if isinstance(v, float) else v for v in row.values()) if rests else ()
 
 
 class Recomputation(RuleBasedStateMachine):

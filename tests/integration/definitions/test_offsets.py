@@ -162,7 +162,7 @@ def server(postgres_server: Any) -> Iterator[Run]:
 
 
 def test_what_is_published_is_what_is_asked(embedded: Run) -> None:
-    names = [_name(base, offset) for base, offset in SHIFTED if offset in ("1 month", "1 quarter")]
+    names = [_name(base, offset) for base, offset in SHIFTED if offset == "1 month"]
     published = framed(embedded, "duckdb", names)
     assert published.keys() == {(name, grain) for name in names for grain in GRAINS}
     for group in (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from definitions.compiler.states import FRAME, apply_states
+from definitions.compiler.resolve import Resolver
+from definitions.compiler.states import FRAME, apply_states, settling_of
+from definitions.errors import CompileError
 from definitions.model import Catalogue
 from tests.unit.definitions.small import changed, small
 
@@ -119,3 +122,18 @@ def test_nothing_computed_is_nothing_known() -> None:
 def test_the_clock_must_be_aware() -> None:
     with pytest.raises(ValueError, match="aware"):
         apply_states(rows("total_cost", {}), small(), as_of=datetime(2026, 6, 15))  # noqa: DTZ001
+
+
+def test_a_source_that_is_not_there_is_told_with_its_place() -> None:
+    """A dictionary in pieces (a file that no longer loads) names what is missing instead of failing on it."""
+    whole = small()
+    rest = {name: source for name, source in whole.sources.items() if name != "tickets"}
+    with pytest.raises(CompileError) as told:
+        settling_of(Resolver(replace(whole, sources=rest)), "total_cost")
+    (problem,) = told.value.problems
+    assert problem.code == "UNKNOWN_SOURCE"
+    assert problem.location.file == M
+    assert problem.location.line > 1
+    assert "'total_cost'" in problem.message
+    assert "'tickets'" in problem.message
+    assert problem.hint.startswith("Define it under sources/")
