@@ -1,18 +1,17 @@
 """The dashboard bundle in a real Superset: imported, twice, and every chart asked for its data over the API.
 
-Superset lives in an environment of its own, made on first use from pinned requirements (minutes) and kept:
-`VITALS_SUPERSET_PYTHON` names the Python of one that is there already.
+    python -m pytest --tier superset tests/integration/bi/test_superset.py
+
+Superset lives in an environment of its own, made on first use from pinned requirements (a minute) and kept below
+`VITALS_TIERS`; `VITALS_SUPERSET_PYTHON` names the Python of one that is there already.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
-import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +25,10 @@ from pipelines.bi import write_bundle
 from pipelines.bi.description import load_dashboards
 from pipelines.publishing.access import create_roles
 from tests.integration.bi.company import publish_company
+from tests.tiers.environments import environment_of
 
 pytestmark = [pytest.mark.tier("superset"), pytest.mark.timeout(1800)]
 HERE = Path(__file__).parent
-REQUIREMENTS = HERE / "superset-requirements.txt"
 
 
 @pytest.fixture(scope="session")
@@ -37,18 +36,7 @@ def superset_python() -> Path:
     """Python of an environment with Superset in it."""
     if given := os.environ.get("VITALS_SUPERSET_PYTHON"):
         return Path(given)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    version = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    home = cache / "vitals" / f"superset-{version}"
-    python = home / "bin" / "python"
-    if not (home / "complete").exists():
-        shutil.rmtree(home, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        uv = shutil.which("uv")
-        install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
-        subprocess.run([*install, "--quiet", "-r", REQUIREMENTS], check=True)
-        (home / "complete").touch()
-    return python
+    return environment_of(HERE / "superset-requirements.txt") / "python"
 
 
 @dataclass(frozen=True)
