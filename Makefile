@@ -66,8 +66,8 @@ types: $(STAMP) ## static types
 	@$(BIN)/mypy
 
 docs: $(STAMP) ## build the documentation into .vitals/docs
-	@$(BIN)/mkdocs build --quiet --strict
-	echo "▸ .vitals/docs/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	echo "▸ .vitals/docs/index.html; its search needs a server: python3 -m http.server --bind 127.0.0.1 -d .vitals/docs"
 
 lock: ## resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --extra dev --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 -o requirements.lock
