@@ -59,6 +59,7 @@ RATE_LIMIT_WORDS = (
     b"api_usage_limit",
 )
 LONGEST_MESSAGE = 300
+ANOTHER_LIMIT_SECONDS = 60.0
 TRANSIENT_STATUS = {408, 425, 500, 502, 503, 504, 507}
 
 
@@ -112,8 +113,15 @@ class Answer:
         told = [
             (name, wait) for name, reset in BUDGET_HEADERS if (wait := self._reset(reset, clock)) is not None
         ]
+        # A reset counts where nothing is left until then, or where nobody says what is left.
         used_up = [wait for name, wait in told if self._is_zero(name)]
-        return max(used_up or [wait for _, wait in told], default=None)
+        unsaid = [wait for name, wait in told if not self.headers.get(name)]
+        if used_up or unsaid:
+            return max(used_up or unsaid)
+        if not told or self.status >= 500:
+            return None
+        # It refuses although something is left: another limit than the one that it tells of (GitHub's secondary one).
+        return min(ANOTHER_LIMIT_SECONDS, max(wait for _, wait in told))
 
     @property
     def exhausted(self) -> bool:

@@ -154,6 +154,8 @@ def _stream(declared: FileStream) -> Stream:
         else None,
         parent_field=FILE,
         deletes=Deletes(DeleteKind.WITH_PARENT),
+        # A file that changed is read whole anyway; and only what was read before tells which files are gone.
+        full_reads=False,
         resumable=False,
         description=declared.description or f"rows of {declared.path}",
     )

@@ -36,13 +36,13 @@ def _changed(client: HttpClient, reading: Reading, wanted: Callable[[Record], bo
     repositories = _repositories(reading)
     cursor = reading.stream.cursor
     start = cursor.render(reading.window.start) if cursor and reading.window.start else ""
-    resume: Mapping[str, Any] = reading.resume or {"repository": 0, "since": start, "page": 1}
+    resume: Mapping[str, Any] = reading.resume or {"repository": 0, "since": start}
     tags: dict[str, Any] = dict(reading.carry or {})
     for index in range(int(resume["repository"]), len(repositories)):
         repository = repositories[index]
         since, number = str(start), 1
         if index == resume["repository"]:
-            since, number = str(resume["since"]), int(resume["page"])
+            since = str(resume["since"])
         guard = LoopGuard(f"issues of {repository}")
         first = True
         handed_on: set[tuple[object, object]] = set()
@@ -61,15 +61,36 @@ def _changed(client: HttpClient, reading: Reading, wanted: Callable[[Record], bo
             # A page of one second looks the same when it is asked for by that second.
             guard.check(answer.body + since.encode(), len(records), checkpoint)
             fresh = [record for record in records if _version(record) not in handed_on]
-            handed_on = {_version(record) for record in records}
+            versions = {_version(record) for record in records}
+            handed_on = versions if number == 1 else handed_on | versions
             kept = [_shown(record, repository) for record in fresh if wanted(record)]
+            if checkpoint is None or checkpoint["page"] == 1:
+                for page, missed in _backwards(client, repository, since, number - 1, handed_on):
+                    found = [_shown(record, repository) for record in missed if wanted(record)]
+                    yield Page(page.body, found, {"repository": index, "since": since})
             if checkpoint is None:
                 last = index == len(repositories) - 1
-                following = None if last else {"repository": index + 1, "since": start, "page": 1}
+                following = None if last else {"repository": index + 1, "since": start}
                 yield Page(answer.body, kept, following, carry=tags)
                 break
             since, number = checkpoint["since"], checkpoint["page"]
-            yield Page(answer.body, kept, {"repository": index, **checkpoint})
+            # Page numbers mean nothing by the time a load goes on: the second is read from its first page again.
+            yield Page(answer.body, kept, {"repository": index, "since": since})
+
+
+def _backwards(
+    client: HttpClient, repository: str, since: str, last: int, handed_on: set[tuple[object, object]]
+) -> Iterator[tuple[Answer, list[Record]]]:
+    """The pages of one second from the last to the first, with what was missed on the way forward.
+
+    An issue that is edited leaves its second, and all after it move up, past what is read forward. They cannot get
+    past what is read backward.
+    """
+    for number in range(last, 0, -1):
+        answer = _list(client, repository, since, number, "")
+        missed = [r for r in records_in(answer.json(), "", answer) if _version(r) not in handed_on]
+        handed_on |= {_version(record) for record in missed}
+        yield answer, missed
 
 
 def _list(client: HttpClient, repository: str, since: str, number: int, tag: str) -> Answer:
@@ -104,7 +125,7 @@ def _version(record: Record) -> tuple[object, object]:
 
 
 def _shown(record: Record, repository: str) -> Record:
-    names = [label["name"] if isinstance(label, dict) else label for label in record.get("labels") or ()]
+    names = [label.get("name") if isinstance(label, dict) else label for label in record.get("labels") or ()]
     return {**record, "repository": repository, "label_names": names}
 
 

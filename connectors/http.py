@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import orjson
 import requests
@@ -207,7 +207,7 @@ class HttpClient:
             if answer.status not in (301, 302, 307, 308) or method != "GET" or not target:
                 return answer
             # A renamed repository or project; the host stays, so the credentials stay where they were.
-            url, params = (target if "://" in target else f"{_origin_text(url)}{target}"), None
+            url, params = urljoin(url, target), None
             if _origin(url) != _origin(self._auth.instance_url or self.base_url):
                 return answer
         raise ProtocolError(f"redirected {REDIRECTS} times in a row", place=place, hint="check base_url")
@@ -345,6 +345,7 @@ class HttpClient:
             secrets = ()
         error.problem = redact(error.problem, secrets)
         error.place = redact(error.place, secrets)
+        error.request_id = redact(error.request_id, secrets)
         error.args = (error.problem,)
         return error
 
@@ -352,11 +353,6 @@ class HttpClient:
 def _origin(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _origin_text(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _checked(base_url: str) -> str:

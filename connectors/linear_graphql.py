@@ -24,6 +24,7 @@ from connectors.errors import (
     VendorUnavailable,
 )
 from connectors.http import HttpClient
+from connectors.listing import records_in
 from connectors.paging import LoopGuard
 from connectors.stream import EPOCH, Checkpoint, Page, Reading, Record
 
@@ -161,9 +162,11 @@ def _connection(
                     error.problem, place=error.place, request_id=error.request_id
                 ) from None
             raise
-        nodes, info = value_at(data, (name, "nodes")), value_at(data, (name, "pageInfo"))
-        if not isinstance(nodes, list) or not isinstance(info, dict):
-            raise GarbledAnswer(f"no {name} in the answer", place=answer.place, request_id=answer.request_id)
+        nodes, info = records_in(data, f"{name}.nodes", answer), value_at(data, (name, "pageInfo"))
+        if not isinstance(info, dict):
+            raise GarbledAnswer(
+                f"no pageInfo of {name} in the answer", place=answer.place, request_id=answer.request_id
+            )
         after = info.get("endCursor") if info.get("hasNextPage") else None
         if info.get("hasNextPage") and not after:
             raise ProtocolError("the page says that more follow, and holds no cursor", place=answer.place)
@@ -189,7 +192,8 @@ def ask(client: HttpClient, query: str, variables: Mapping[str, Any]) -> tuple[A
 
 def refuse(answer: Answer) -> ConnectorError | None:
     """What the errors in a GraphQL answer stand for, whatever its status says."""
-    if b'"errors"' not in answer.body[:65536] or answer.status >= 500:
+    # They may come after a long part of the data.
+    if b'"errors"' not in answer.body or answer.status >= 500:
         return None
     try:
         body = orjson.loads(answer.body)
@@ -203,7 +207,7 @@ def refuse(answer: Answer) -> ConnectorError | None:
 
 def _error(answer: Answer, errors: Sequence[Any]) -> ConnectorError:
     first = errors[0] if isinstance(errors[0], dict) else {}
-    code = str(value_at(first, ("extensions", "code")) or "")
+    code = str(value_at(first, ("extensions", "code")) or "").upper()
     said = f"{code or 'an error'}: {str(first.get('message', ''))[:200]}"
     where = {"place": answer.place, "request_id": answer.request_id}
     if code == "RATELIMITED":
@@ -212,7 +216,7 @@ def _error(answer: Answer, errors: Sequence[Any]) -> ConnectorError:
         return CredentialsRefused(said, hint="check the API key that the source refers to", **where)
     if code == "FORBIDDEN" or answer.status == 403:
         return PermissionMissing(said, hint="give the key the right to read this", **where)
-    if code in ("INTERNAL_SERVER_ERROR", "INTERNAL_ERROR", ""):
+    if code in ("INTERNAL_SERVER_ERROR", "INTERNAL_ERROR") or (not code and answer.status < 300):
         return VendorUnavailable(said, hint="try again later", **where)
     return RequestRefused(said, hint="the vendor may have changed its schema", **where)
 

@@ -28,6 +28,7 @@ from connectors.load_report import Report, Tally, Task, judged
 from connectors.paging import read_listing
 from connectors.plan import Plan, plan_load
 from connectors.raw_store import LoadWriter
+from connectors.reading import pages_of
 from connectors.result import Drift, LoadResult, Progress
 from connectors.state import StreamState
 from connectors.stream import Checkpoint, DeleteKind, Page, Reader, Reading, Window
@@ -35,6 +36,7 @@ from connectors.traffic import Traffic
 
 RESTARTS = 2
 CHECKPOINT_SHARE = 20
+SHORT = "short"
 
 
 def run_load(task: Task) -> LoadResult:
@@ -89,7 +91,7 @@ class _Load:
         self.failed_checks: list[str] = []
         self.began = _traffic(task.connection)
         self.landing = self._new_landing()
-        self.tally = Tally(carry=orjson.loads(state.checkpoint) if state.checkpoint else None)
+        self.tally = Tally(carry=_carry(state))
         self.plan, self.writer, self._resume = self._begin()
         self.deletes_read = False
         self._checkpoint: dict[str, Any] | None = None
@@ -150,7 +152,13 @@ class _Load:
         loads = self.task.store.manifests(
             replace(self.task.id, stream=self.stream.parent), after=self.plan.parents_after
         )
-        return changed_parents(load for load in loads if load.load_id <= self.plan.parents_upto)
+        changed = changed_parents(load for load in loads if load.load_id <= self.plan.parents_upto)
+        return sorted({*changed, *self._short_before()})
+
+    def _short_before(self) -> Sequence[str]:
+        """The parents that came without all their children in the load before."""
+        found: Sequence[str] = (_carry(self.state) or {}).get(SHORT, ())
+        return found
 
     # Pages -------------------------------------------------------------------------------------------------
 
@@ -171,7 +179,7 @@ class _Load:
             )
 
     def _land(self, reader: Reader, reading: Reading) -> None:
-        for page in reader(self.task.connection, reading):
+        for page in pages_of(reader, self.task.connection, reading):
             self._land_page(page)
             last = page.checkpoint is None
             if not last or not self.stream.exact_total:
@@ -224,7 +232,7 @@ class _Load:
         if (rule.read or rule.keys) and self._deletes_due():
             self.deletes_read = True
             if rule.read:
-                for page in rule.read(self.task.connection, self._deletes_reading()):
+                for page in pages_of(rule.read, self.task.connection, self._deletes_reading()):
                     self._land_page(page)
             if rule.keys:
                 self._reconcile(rule.keys)
@@ -266,7 +274,8 @@ class _Load:
 
     def _listed(self, read: Reader) -> set[str]:
         listing = self._new_landing()
-        pages = read(self.task.connection, replace(self._reading((), None), decoder=None))
+        reading = replace(self._reading((), None), decoder=None)
+        pages = pages_of(read, self.task.connection, reading)
         return {key for page in pages for key in listing.keys(page)}
 
     def _bury_checked(self, keys: Sequence[str]) -> None:
@@ -274,6 +283,9 @@ class _Load:
         if verdict.failed_check:
             self.failed_checks.append(verdict.failed_check)
             self.deletes_read = False
+            if self.stream.parent_field:
+                # What lost its rows is not remembered as read, so that the next load looks at it again.
+                self.tally.carry = _carry(self.state)
         self._bury(verdict.keys)
 
     def _bury(self, keys: Sequence[str]) -> None:
@@ -286,15 +298,24 @@ class _Load:
 
     def _bury_children(self) -> None:
         known = self._known()
+        capped = set(self.tally.capped)
         whole, partial = whole_parents(self.tally.children, known.landed_by_parent(), self.tally.capped)
         self.tally.capped = partial
+        if self.stream.parent:
+            # What the vendor kept back it may give the next time; it is asked for once more, and not for ever.
+            short = set(partial) - capped - set(self._short_before())
+            self.tally.carry = {SHORT: sorted(short)} if short else None
         if partial:
             self.warnings.append(
                 f"{len(partial)} of {len(self.tally.children)} {self.stream.parent or 'files'} came without all"
                 f" their {self.stream.name}: what was known of them is kept"
             )
         if self.stream.deletes.kind is DeleteKind.WITH_PARENT and not known.is_empty:
-            self._bury(known.alive_but_not_landed(whole))
+            gone = known.alive_but_not_landed(whole)
+            if self.stream.parent:
+                self._bury(gone)  # the vendor counts what is left
+            else:
+                self._bury_checked(gone)
 
     def _known(self) -> KnownKeys:
         return KnownKeys(self.task.store, self.task.id, self.writer.files())
@@ -379,6 +400,12 @@ class _Load:
             warnings=tuple(self.warnings),
             failed_checks=tuple(self.failed_checks),
         )
+
+
+def _carry(state: StreamState) -> Checkpoint | None:
+    """What the load before handed on."""
+    carry: Checkpoint | None = orjson.loads(state.checkpoint) if state.checkpoint else None
+    return carry
 
 
 def _traffic(connection: Any) -> Traffic:

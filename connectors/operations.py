@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -26,6 +26,7 @@ from connectors.landing import Landing
 from connectors.paging import read_listing
 from connectors.rate import RateBudgets
 from connectors.raw_store import RESTORE, RawStore, StreamId
+from connectors.reading import known_shape, pages_of
 from connectors.registry import configured, connect, streams_of, system_of
 from connectors.result import Drift, Progress
 from connectors.runtime import Runtime
@@ -147,7 +148,8 @@ def check_source(source: SourceConfig, runtime: Runtime, settings: LoadSettings 
     try:
         system = system_of(source)
         with _connected(source, system, runtime, settings) as connection:
-            said = system.check(connection) if system.check else "no check is declared"
+            with known_shape():
+                said = system.check(connection) if system.check else "no check is declared"
             reader = _FirstPages(source, system, connection, runtime, settings)
             checks = tuple(_check_stream(reader, stream) for stream in streams_of(source))
     except ConnectorError as error:
@@ -238,13 +240,8 @@ class _FirstPages:
             return self._read[stream.name]
         now = self._runtime.clock()
         reading = Reading(stream, Window(None, now), stream.options, parents=parents, now=now)
-        pages = (stream.reader or read_listing)(self._connection, reading)
-        try:
+        with closing(pages_of(stream.reader or read_listing, self._connection, reading)) as pages:
             found = next((page for page in pages if page.records), Page(b"", ()))
-        finally:
-            close = getattr(pages, "close", None)
-            if close:
-                close()  # a child process ends here
         self._read[stream.name] = found
         return found
 

@@ -5,9 +5,9 @@ Source: connector rules, 'Zendesk'.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.contract import value_at
@@ -20,7 +20,9 @@ from connectors.stream import Page, Reading, Record, Request
 
 BEGINNING = 1
 HELD_BACK = timedelta(minutes=2)
-LISTING = Token("page[after]", "meta.after_cursor", size=("page[size]", 100))
+PER_PAGE = 100
+LISTING = Token("page[after]", "meta.after_cursor", size=("page[size]", PER_PAGE))
+METRIC_EVENTS = "/api/v2/incremental/ticket_metric_events.json"
 AUDITED = frozenset({"status", "priority", "group_id", "assignee_id", "custom_status_id", "type"})
 
 
@@ -40,6 +42,8 @@ def read_tickets(client: HttpClient, reading: Reading) -> Iterator[Page]:
                 raise CheckpointExpired(
                     error.problem, place=error.place, request_id=error.request_id
                 ) from None
+            if reading.carry and cursor == reading.carry["cursor"]:
+                error.hint = "the vendor no longer knows where the last export ended: reset the stream"
             raise
         page = reader.listing(answer)
         cursor = page.body.get("after_cursor") or cursor
@@ -56,17 +60,40 @@ def read_metric_events(client: HttpClient, reading: Reading) -> Iterator[Page]:
     latest = int((reading.now - HELD_BACK).timestamp())
     start = int(reading.window.start.timestamp()) if reading.window.start else BEGINNING
     since = int(reading.resume["since"]) if reading.resume else min(start, latest)
-    reader = ListingReader("ticket_metric_events", ("end_time",), reading.decoder)
+    reader = ListingReader("ticket_metric_events", ("end_time", "end_of_stream"), reading.decoder)
     while True:
-        asked = {"start_time": since}
-        answer = client.get("/api/v2/incremental/ticket_metric_events.json", asked, check=reader.check)
+        answer = client.get(METRIC_EVENTS, {"start_time": since}, check=reader.check)
         page = reader.listing(answer)
         end = int(page.body.get("end_time") or since)
-        more = bool(page.records) and since < end <= latest
-        yield Page(answer.body, page.records, {"since": end} if more else None, decoded=page.decoded)
-        if not more:
-            return
+        may_be_full = len(page.records) >= PER_PAGE and page.body.get("end_of_stream") is not True
+        if end <= since and may_be_full:
+            yield Page(answer.body, page.records, {"since": since}, decoded=page.decoded)
+            end = yield from _events_by_cursor(client, since)
+            if not since < end <= latest:
+                yield Page(b"", (), None)
+                return
+        else:
+            more = bool(page.records) and since < end <= latest
+            yield Page(answer.body, page.records, {"since": end} if more else None, decoded=page.decoded)
+            if not more:
+                return
         since = end
+
+
+def _events_by_cursor(client: HttpClient, since: int) -> Generator[Page, None, int]:
+    """A second of more events than a page by time holds, by cursor; returns the second that follows in the list.
+
+    By time the same page would come again and again, and nothing behind it ever.
+    """
+    request = Request("GET", METRIC_EVENTS, {"start_time": since})
+    reached = since
+    for page in walk(client, request, LISTING, records_at="ticket_metric_events"):
+        yield replace(page, checkpoint={"since": since})
+        times = [datetime.fromisoformat(event["time"]).timestamp() for event in page.records]
+        reached = int(max(times, default=since))
+        if reached > since:
+            break
+    return reached
 
 
 def read_ratings(client: HttpClient, reading: Reading) -> Iterator[Page]:

@@ -334,3 +334,43 @@ def test_a_field_of_a_megabyte_is_read(shop: Shop) -> None:
     shop.load()
     assert sorted(shop.rows()) == ["i1", "i2"]
     assert [row["key"] for row in shop.refused()] == ["i3"]
+
+
+def many(count: int) -> str:
+    return "invoice_id,amount,month,sent_at\n" + "".join(f"n{i},1,2026-06-01,\n" for i in range(count))
+
+
+def test_a_file_that_lost_most_of_its_rows_is_a_failed_check_until_it_is_whole_again(shop: Shop) -> None:
+    """An export that broke off between two lines looks like a file of which most rows were deleted."""
+    path = shop.folder / "ledger.csv"
+    path.write_text(many(100))
+    shop.load()
+    path.write_text(many(10))
+    for _ in range(2):
+        result = shop.load()
+        assert "90 of 100 rows vanished" in result.failed_checks[0]
+        assert len(shop.rows()) == 100
+    path.write_text(many(95))
+    assert shop.load().ok
+    assert len(shop.rows()) == 95
+
+
+def test_a_folder_that_is_suddenly_empty_is_a_failed_check(shop: Shop) -> None:
+    (shop.folder / "ledger.csv").write_text(many(100))
+    shop.load(removed_files="delete")
+    (shop.folder / "ledger.csv").unlink()
+    for _ in range(2):
+        assert "100 of 100 rows vanished" in shop.load(removed_files="delete").failed_checks[0]
+        assert len(shop.rows()) == 100
+
+
+def test_a_file_that_is_removed_in_any_month_takes_its_rows_with_it(shop: Shop) -> None:
+    """A whole reading would know nothing of the files before it."""
+    (shop.folder / "june.csv").write_text(CSV)
+    (shop.folder / "july.csv").write_text(many(3))
+    stream = {"removed_files": "delete", "cursor": "sent_at"}
+    shop.load(**stream)
+    (shop.folder / "july.csv").unlink()
+    shop.now += timedelta(days=40)
+    shop.load(**stream)
+    assert sorted(shop.rows(**stream)) == ["i1", "i2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -111,6 +112,25 @@ def test_a_merged_contact_is_gone_and_nothing_else(opened: Opened) -> None:
     assert sorted(bench.rows("contacts")) == sorted(bench.fake.snapshot("contact"))
 
 
+def test_a_conversation_that_came_short_is_asked_for_once_more_and_not_for_ever(opened: Opened) -> None:
+    bench = opened("intercom")
+    bench.load("conversations")
+    bench.fake.traps = Traps(parts_cap=3)
+    first = bench.load("conversation_parts")
+    assert first.incomplete_parents
+    again = bench.load("conversation_parts")
+    beyond_the_cap = set(first.incomplete_parents) - set(again.incomplete_parents)
+    assert again.incomplete_parents
+    assert bench.load("conversation_parts").requests == 0
+    bench.reset("conversation_parts")
+    bench.load("conversation_parts")
+    bench.fake.traps = Traps()
+    assert not bench.load("conversation_parts").incomplete_parents
+    landed = Counter(row["_parent"] for row in bench.rows("conversation_parts").values())
+    for key, row in bench.rows("conversations").items():
+        assert landed[key] == (3 if key in beyond_the_cap else row["parts"])
+
+
 def test_an_amount_keeps_its_currency(opened: Opened) -> None:
     bench = opened("salesforce")
     bench.load("opportunities")
@@ -144,6 +164,8 @@ def test_a_403_that_is_a_rate_limit_is_waited_for_and_another_is_not(opened: Ope
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": str((int(NOW.timestamp()) + 45) * 1000)}, 45),
         ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": "2026-06-15T12:00:30Z"}, 30),
         ({"ratelimit-remaining": "0", "ratelimit-reset": "12"}, 12),
+        ({"x-ratelimit-reset": str(int(NOW.timestamp()) + 45)}, 45),
+        ({"x-ratelimit-remaining": "4990", "x-ratelimit-reset": str(int(NOW.timestamp()) + 3300)}, 60),
         ({"retry-after": "soon"}, None),
         ({}, None),
     ],
@@ -154,6 +176,13 @@ def test_every_way_to_say_how_long_to_wait_is_understood(headers: dict[str, str]
     answer = Answer("GET /x", 429, {**headers, **date}, b"")
     assert isinstance(answer.failure(), RateLimited)
     assert answer.wait(NOW - timedelta(hours=1)) == wait
+
+
+def test_a_failure_does_not_wait_for_the_reset_of_a_budget_that_is_not_used_up() -> None:
+    reset = str(int(NOW.timestamp()) + 3300)
+    healthy = {"x-ratelimit-remaining": "4990", "x-ratelimit-reset": reset}
+    assert Answer("GET /x", 502, healthy, b"").wait(NOW) is None
+    assert Answer("GET /x", 503, {**healthy, "retry-after": "5"}, b"").wait(NOW) == 5
 
 
 def test_another_version_of_the_api_is_read_from_the_beginning(opened: Opened) -> None:
