@@ -37,14 +37,15 @@ def workspace_of(
     running: SandboxInstallation,
     home: Path,
     systems: Sequence[str],
-    without: Sequence[str] = (),
+    *,
     more: Sequence[str] = (),
     staging: Path | None = None,
+    files: bool = False,
 ) -> Workspace:
-    """An installation of its own that pulls the company from these systems' examples, and from its files.
+    """An installation of its own that pulls the company from these systems' examples.
 
-    without: streams of the files that one of the systems brings itself. more: streams on request of the first system.
-    staging: a folder of models of its own.
+    more: streams on request of the first system. staging: a folder of models of its own. files: with what the company
+    has in files only, and no system tells.
     """
     sources = home / "sources"
     sources.mkdir(parents=True)
@@ -52,11 +53,8 @@ def workspace_of(
         config = yaml.safe_load((EXAMPLES / name / f"{name}.yml").read_text(encoding="utf-8"))
         config["streams"] += more if name == systems[0] else ()
         (sources / f"{name}.yml").write_text(yaml.safe_dump({**config, "rate": HURRY}))
-    files = yaml.safe_load((SOURCES / "files.yml").read_text(encoding="utf-8"))
-    files["settings"]["streams"] = [
-        stream for stream in files["settings"]["streams"] if stream["name"] not in without
-    ]
-    (sources / "files.yml").write_text(yaml.safe_dump(files))
+    if files:
+        shutil.copyfile(SOURCES / "files.yml", sources / "files.yml")
     environment = {"VITALS_HOME": str(home), "VITALS_SOURCES": str(sources)}
     if staging is not None:
         environment["VITALS_STAGING"] = str(staging)

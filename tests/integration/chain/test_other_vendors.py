@@ -290,7 +290,7 @@ def test_linear_becomes_the_tracker(running: SandboxInstallation, tmp_path: Path
 
 
 def test_github_becomes_the_tracker(running: SandboxInstallation, tmp_path: Path) -> None:
-    route = Route(running, routes.workspace_of(running, tmp_path, ["github"], without=("tracker_reviews",)))
+    route = Route(running, routes.workspace_of(running, tmp_path, ["github"]))
     names = dict(routes.github_names(route.company, running.sandbox.github.repository))
     route.names = names
     route.values = {"assignee": names["assignee_id"], "status": names["status"]}
@@ -389,9 +389,8 @@ def test_several_systems_fill_one_table(running: SandboxInstallation, tmp_path: 
     one, two = (
         Route(running, routes.workspace_of(running, tmp_path / name, [name])) for name in ("jira", "linear")
     )
-    both = Route(
-        running, routes.workspace_of(running, tmp_path / "both", ["jira", "linear", "salesforce", "hubspot"])
-    )
+    systems = ["jira", "linear", "salesforce", "hubspot"]
+    both = Route(running, routes.workspace_of(running, tmp_path / "both", systems, files=True))
     for route in (one, two, both):
         route.pull()
     for table in ("tracker.issues", "tracker.issue_changelog", "tracker.issue_states", "tracker.sprints"):
@@ -455,7 +454,7 @@ def test_the_kpis_do_not_depend_on_the_vendor(running: SandboxInstallation, tmp_
     others = (["hubspot"], ["salesforce", "linear", "zendesk"])
     for systems, metrics in zip(others, compared(usual.installation.catalogue), strict=True):
         assert len(metrics) >= 10, systems
-        other = Route(running, routes.workspace_of(running, tmp_path / systems[0], systems))
+        other = Route(running, routes.workspace_of(running, tmp_path / systems[0], systems, files=True))
         other.pull()
         found = [values(route, metrics) for route in (usual, other)]
         columns = list(found[0].columns)
