@@ -88,7 +88,9 @@ def jql(reading: Reading, since: str) -> str:
             raise RequestRefused(
                 f"project key {key!r} is none", hint="list keys such as CORE, WEB under options"
             )
-    scope = f"project IN ({', '.join(projects)}) AND " if projects else ""
+    # Quoted, since FILE, SET or USER may be a project's key and are words of the language.
+    quoted = ", ".join(f'"{key}"' for key in projects)
+    scope = f"project IN ({quoted}) AND " if projects else ""
     return f"{scope}{since} ORDER BY key ASC"
 
 
