@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, select
 
 from definitions.model import Catalogue
 from definitions.settings import AlertSettings
+from pipelines import report_links as links
 from pipelines.publishing.engine import reading
 from pipelines.publishing.schema import (
     key_result,
@@ -129,7 +130,7 @@ def _digest(team: str, items: list[Item], settings: AlertSettings, now: datetime
         team=team,
         facts=tuple(facts),
         audience=(f"team:{team}",),
-        links=where.links("index.html"),
+        links=where.links(links.HOME),
     )
 
 

@@ -20,10 +20,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from sqlalchemy import Engine
 
+from pipelines.report_links import numbered, slug
+
 from . import numbers, words
 from .bands import with_expected_ranges
 from .charts import Drawings, kept_drawings, load_drawings
-from .links import numbered, slug
 from .model import Kpi, Snapshot
 from .pages import Page, all_pages, search_index
 from .reading import read_snapshot

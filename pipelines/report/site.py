@@ -9,7 +9,8 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from . import links
+from pipelines import report_links as links
+
 from .charts import Drawings, sparkline
 from .model import Anomaly, Check, Health, KeyResult, Kpi, Objective, Point, Snapshot, Team, Unit
 from .numbers import ago, day, instant
@@ -84,15 +85,15 @@ class Site:
     @property
     def navigation(self) -> tuple[NavigationItem, ...]:
         return (
-            NavigationItem("index.html", "Overview"),
+            NavigationItem(links.HOME, "Overview"),
             NavigationItem("kpis.html", "KPIs"),
-            NavigationItem("goals.html", "Goals"),
+            NavigationItem(links.GOALS, "Goals"),
             NavigationItem("tree.html", "Drivers"),
             NavigationItem("scorecard.html", "Scorecard"),
             NavigationItem("indicators.html", "Leading & lagging"),
             NavigationItem("anomalies.html", "Worth a look", len(self.anomalies)),
             NavigationItem("dictionary.html", "Dictionary"),
-            NavigationItem("health.html", "Data health"),
+            NavigationItem(links.HEALTH, "Data health"),
             NavigationItem("on-call.html", "On call"),
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from definitions.model import Catalogue, Cycle, KeyResult, Objective
+from pipelines import report_links as links
 from pipelines.alerts.decision import Covered
 from pipelines.alerts.model import Alert, AlertType, Fact, Severity, Subject
 from pipelines.alerts.say import say
@@ -85,7 +86,7 @@ def _goal_alert(
             if value is not None
         ),
         rests_on=where.rests_on.get(key_result.metric or "", ()),
-        links=where.links("goals.html"),
+        links=where.links(links.GOALS),
         weight=key_result.weight,
         # A restricted metric's key result shows its score and hides its value.
         is_restricted=is_restricted,
@@ -128,7 +129,7 @@ def _nudge(nudge: Nudge, person: str, goal: _Goal, where: Places) -> Alert:
         facts=(Fact("Due", nudge.due.isoformat()), Fact("Objective", objective.title)),
         action=f"vitals checkin {key_result.key}",
         audience=(f"person:{person}",),
-        links=where.links("goals.html"),
+        links=where.links(links.GOALS),
     )
 
 
@@ -173,7 +174,7 @@ def _check_in(check_in: CheckIn, at: datetime, goal: _Goal, names: Mapping[str, 
             *(Fact(label, text) for label, text in facts if text),
         ),
         audience=(f"team:{objective.team}",),
-        links=where.links("goals.html"),
+        links=where.links(links.GOALS),
     )
 
 

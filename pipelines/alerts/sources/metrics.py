@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from definitions.model import Catalogue, Metric, Target
 from definitions.settings import AlertSettings
+from pipelines import report_links as links
 from pipelines.alerts.decision import Covered
 from pipelines.alerts.model import Alert, AlertType, Contributor, Fact, Link, Severity, Subject
 from pipelines.alerts.say import say_metric, say_range
@@ -241,7 +242,7 @@ def _metric_alert(
             *(() if is_total else (whole,)),
         ),
         breaks=(whole,) if is_total else (),
-        links=where.links(f"metrics/{metric.name}.html") + _runbook(metric),
+        links=where.links(links.metric_page(metric.name)) + _runbook(metric),
         weight=_WEIGHTS.get(metric.level, 1.0),
         is_restricted=is_restricted,
         **({"title": hidden} if is_restricted else shown),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from definitions.model import Catalogue, Change, Metric
+from pipelines import report_links as links
 from pipelines.alerts.decision import Covered
 from pipelines.alerts.model import Alert, AlertType, Fact, Link, Severity, Subject
 from pipelines.alerts.routing import EVERYONE
@@ -68,7 +69,7 @@ def _late(
         ),
         rests_on=tuple(systems),
         breaks=tuple(sorted(tables if is_known else systems)),
-        links=where.links("data-health.html"),
+        links=where.links(links.HEALTH),
     )
 
 
@@ -127,7 +128,7 @@ def _failed_check(row: QualityResultRow, subject: str, catalogue: Catalogue, whe
         facts=tuple(fact for fact in facts if fact is not None),
         rests_on=(*systems, f"table:{row.asset}"),
         breaks=tuple(sorted(broken)) if is_error else (),
-        links=where.links("data-health.html"),
+        links=where.links(links.HEALTH),
     )
 
 
@@ -184,7 +185,7 @@ def published(publication_id: str, data_through: date, changed: int, at: datetim
         title=f"Figures are published through {data_through.isoformat()}",
         facts=(Fact("Values new or changed", f"{changed:,}", float(changed)),),
         audience=(EVERYONE,),
-        links=where.links("index.html"),
+        links=where.links(links.HOME),
     )
     return Found((alert,))
 
@@ -217,7 +218,7 @@ def _definition_changed(metric: Metric, change: Change, catalogue: Catalogue, wh
         detail=" ".join(filter(None, [change.why, restated])),
         facts=(*_instead(metric, change, catalogue), *people),
         audience=(f"person:{metric.owner.accountable}", f"team:{metric.owner.team}"),
-        links=where.links(f"metrics/{metric.name}.html"),
+        links=where.links(links.metric_page(metric.name)),
     )
 
 

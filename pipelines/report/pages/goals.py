@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from pipelines.report import links
+from pipelines import report_links as links
 from pipelines.report.charts import progress_chart
 from pipelines.report.model import Objective
 from pipelines.report.numbers import day, percent, show

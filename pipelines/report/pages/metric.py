@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipelines.report import links
+from pipelines import report_links as links
 from pipelines.report.charts import Mark, metric_chart, sparkline
 from pipelines.report.model import Annotation, Anomaly, Kpi, Point, Segment, TreeRow
 from pipelines.report.numbers import period, show, target

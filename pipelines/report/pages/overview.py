@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipelines.report import links
+from pipelines import report_links as links
 from pipelines.report.charts import metric_chart
 from pipelines.report.model import Kpi
 from pipelines.report.site import Site, goal_parts, health_parts, kpi_parts, kpi_word, severity_parts, urgency

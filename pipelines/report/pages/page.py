@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pipelines.report import links
+from pipelines import report_links as links
 from pipelines.report.site import Part
 
 T = TypeVar("T")

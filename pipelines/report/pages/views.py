@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from pipelines.report import links
+from pipelines import report_links as links
 from pipelines.report.branches import branches, branching, on_pages
 from pipelines.report.model import Anomaly, Health, Influence, TreeRow
 from pipelines.report.numbers import change, spoken_dates

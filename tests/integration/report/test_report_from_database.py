@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from pipelines import report_links as links
 from pipelines.publishing import open_reporting, publish
 from pipelines.publishing.errors import DatabaseUnavailable
 from pipelines.publishing.migrations import upgrade
@@ -117,6 +118,14 @@ def test_the_site_is_built_and_built_again(sqlite: Engine, tmp_path: Path) -> No
     assert "expected range" in page
     assert "var(--band)" in page
     assert build_report(sqlite, tmp_path, NOW).written == 0
+
+
+def test_what_alerts_link_to_is_a_page(sqlite: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    build_report(sqlite, folder, NOW)
+    pages = {path.name for path in folder.glob("*.html")}
+    assert {links.HOME, links.GOALS, links.HEALTH} <= pages
+    assert {links.metric_page(kpi.metric_id) for kpi in company().kpis} <= pages
 
 
 def test_a_migrated_database_without_a_publication_says_so(tmp_path: Path) -> None:

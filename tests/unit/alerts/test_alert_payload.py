@@ -28,7 +28,7 @@ RICH = alert(
         Point(date(2026, 2, 1) + timedelta(n), 0.88 - n / 100, 0.88, 0.84, 0.91, n == 20) for n in range(21)
     ),
     links=(
-        Link("Report", "https://vitals.example.com/metrics/csat.html"),
+        Link("Report", "https://vitals.example.com/metric-csat.html"),
         Link("Runbook", "https://wiki.example.com/r"),
     ),
     run_id="run-17",

@@ -452,4 +452,4 @@ def test_links_lead_into_the_report_where_it_has_an_address() -> None:
     base = SETTINGS.model_copy(update={"report_base": "https://vitals.example.com/"})
     linked = catalogue(settings=Settings(alerts=base))
     found = one(anomalies([flag()], TESTED, linked, places(linked)))
-    assert [link.url for link in found.links] == ["https://vitals.example.com/metrics/csat.html"]
+    assert [link.url for link in found.links] == ["https://vitals.example.com/metric-csat.html"]

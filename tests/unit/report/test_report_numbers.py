@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.report import numbers
-from pipelines.report.links import metric_page, numbered, slug
 from pipelines.report.model import Unit
 from pipelines.report.numbers import NOTHING
+from pipelines.report_links import metric_page, numbered, slug
 
 EUR = Unit("currency", "EUR", "EUR", "0,0")
 PERCENT = Unit("ratio", "ratio", None, "0.0%")

@@ -1,10 +1,14 @@
-"""File names of pages: safe for any key, the same in every build."""
+"""File names of the report's pages, for whoever links to them: safe for any key, the same in every build."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 
+HOME = "index.html"
+GOALS = "goals.html"
+HEALTH = "health.html"
+"""Pages that others refer to."""
 _SAFE = re.compile(r"^[a-z0-9][a-z0-9_-]{0,79}$")
 
 
