@@ -29,6 +29,8 @@ from definitions.model import Calendar, ColumnType, Grain, trailing_days
 FRAME_KEYS = ("grain", "period_start", "segment_dimension", "segment_value")
 PAIR = "|"
 """Joins the names and the values of a pair of segments."""
+BROKEN_BAR = "¦"
+"""Stands for `PAIR` inside of a value of a pair, so that ``a|b`` beside ``c`` is not ``a`` beside ``b|c``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +152,17 @@ def segment_columns(segments: Sequence[tuple[str, ...]]) -> tuple[Node, Node]:
 
 
 def _joined(segment: tuple[str, ...]) -> Node:
-    whole: Node = nodes.column(by_column(segment[0]))
-    for name in segment[1:]:
-        left = exp.DPipe(this=whole, expression=nodes.text(PAIR), safe=True)
-        whole = exp.DPipe(this=left, expression=nodes.column(by_column(name)), safe=True)
-    return whole
+    if len(segment) == 1:
+        return nodes.column(by_column(segment[0]))
+    whole, *others = (
+        nodes.func("REPLACE", nodes.column(by_column(name)), nodes.text(PAIR), nodes.text(BROKEN_BAR))
+        for name in segment
+    )
+    joined: Node = whole
+    for other in others:
+        left = exp.DPipe(this=joined, expression=nodes.text(PAIR), safe=True)
+        joined = exp.DPipe(this=left, expression=other, safe=True)
+    return joined
 
 
 def segment_sets(segments: Sequence[tuple[str, ...]]) -> list[list[str]]:

@@ -255,6 +255,7 @@ class _Question:
 
     def statement(self, order: Sequence[str], limit: int | None) -> Statement:
         layout = Query(self.calendar, self.times, self.dims, self._range())
+        self._check_names(layout)
         if not self.metrics:
             return self._values_only(layout, order, limit)
         planner = Planner.over(self.compiler.resolver, layout, self.where, self._when(layout))
@@ -282,6 +283,23 @@ class _Question:
         return Statement(
             self.metrics, names, tuple(planner.scans()), self._with_fiscal(planner.ctes(), final), final
         )
+
+    def _check_names(self, layout: Query) -> None:
+        """A metric that is called as one of the keys could not be told from it."""
+        problems = [
+            Problem(
+                "DUPLICATE_NAME",
+                f"the metric {name!r} and what it is grouped by would be one column",
+                Location("metrics", self.metrics.index(name) + 1, 1),
+                name,
+                ("metrics", name),
+                hint="Rename the metric, or ask for it without that column.",
+            )
+            for name in self.metrics
+            if name in layout.keys
+        ]
+        if problems:
+            raise QueryError(problems)
 
     def _not_before(self, layout: Query) -> Node | None:
         """Rows from before the range are read for what is carried into it; they are not shown."""

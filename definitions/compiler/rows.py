@@ -23,6 +23,15 @@ from definitions.compiler.scopes import MetricNeed, Need
 from definitions.errors import CompileError, Problem
 from definitions.model import Calendar, ColumnType, Expression, Source
 
+_STEP_COLUMNS = """
+day moment role sign read_day own_day origin first_day last_day from_day until_day next_day day_read days_after
+days_of_period first_of_period last_of_period rows_held held change event entity happened_at nearness came_back
+base_number conversion_number event_number base_value conversion_value known_so_far value sample metric numerator
+denominator sample_size is_present
+"""
+_OWN_COLUMNS = frozenset(_STEP_COLUMNS.split())
+"""Columns that steps have beside those of metrics and dimensions: a metric of such a name must not hide one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cte:
@@ -60,7 +69,9 @@ class Context:
     per_entity: Callable[[MetricNeed, Source], str] | None = None
 
     def unique(self, wanted: str) -> str:
-        """A name that nothing else in the statement has."""
+        """A name that nothing else in the statement has: neither a step, nor a column that steps are made of."""
+        if wanted in _OWN_COLUMNS or wanted in self.layout.keys or wanted.startswith("by_"):
+            wanted = f"own_{wanted}"
         name, number = wanted, 2
         while name in self.taken:
             name, number = f"{wanted}_{number}", number + 1
