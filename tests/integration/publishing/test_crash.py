@@ -1,5 +1,6 @@
 """Killed at every step: a reader sees the publication before or the one after, and the next run ends right.
 
+Killed before every statement, and cut off: `python -m pytest --tier crash` with this file, a minute and a half.
 Source: fault rules, invariant P, faults 1 to 3.
 """
 
