@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from connectors.contract import Column, ColumnType, Contract
-from connectors.salesforce_query import check_access, read_object
+from connectors.salesforce_query import check_access, list_ids, read_object
 from connectors.stream import Cursor, DeleteKind, Deletes, Stream, System
 
 STRING, DECIMAL, DOUBLE = ColumnType.STRING, ColumnType.DECIMAL, ColumnType.DOUBLE
@@ -29,7 +29,8 @@ UPDATED = Column(
 )
 DELETED = Column("is_deleted", BOOLEAN, "IsDeleted", nullable=False)
 
-FLAGGED = Deletes(DeleteKind.FLAG, flag="IsDeleted")
+# What was deleted for good (a hard delete, an emptied bin) has no row that could say so: ids are compared as well.
+FLAGGED = Deletes(DeleteKind.FLAG, flag="IsDeleted", keys=list_ids, every=timedelta(days=1))
 
 
 def _object(

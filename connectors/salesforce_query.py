@@ -38,13 +38,23 @@ LONGEST_JOB = timedelta(hours=4)
 
 def read_object(client: HttpClient, reading: Reading) -> Iterator[Page]:
     """The rows of one object within the window, soft-deleted ones included."""
+    yield from _rows(client, reading, soql(reading))
+
+
+def list_ids(client: HttpClient, reading: Reading) -> Iterator[Page]:
+    """The ids of all rows that are not deleted, archived ones included: what was purged shows nowhere else."""
+    where = f"({reading.options['where']}) AND " if reading.options["where"] else ""
+    query = f"SELECT Id FROM {reading.options['object']} WHERE {where}IsDeleted = false ORDER BY Id"
+    yield from _rows(client, reading, query)
+
+
+def _rows(client: HttpClient, reading: Reading, query: str) -> Iterator[Page]:
     _spare_the_quota(client)
     base = f"/services/data/v{client.api_version}"
     resume = reading.resume
     if resume is not None and "job" in resume:
         yield from _results(client, base, str(resume["job"]), str(resume["locator"]), resume=resume)
         return
-    query = soql(reading)
     guard = LoopGuard(f"query of {reading.options['object']}")
     answer = _rest(client, base, query, resume)
     body = _page(answer)

@@ -140,3 +140,17 @@ def test_check_tells_the_quota(bench: VendorBench) -> None:
     client = connect(source, system, bench.runtime, bench.settings)
     assert system.check is not None
     assert "requests left today" in system.check(client)
+
+
+def test_a_row_that_was_deleted_for_good_is_gone_within_a_day(bench: VendorBench) -> None:
+    """A hard delete leaves no row behind that could say so; an archived one is none."""
+    bench.load("opportunities")
+    victim = sorted(bench.rows("opportunities"))[3]
+    bench.fake.traps = Traps(purge_deleted=True)
+    bench.fake.delete("Opportunity", victim)
+    known = len(bench.rows("opportunities"))
+    for threshold in ("2000", "5"):
+        result = bench.poll("opportunities", hours=25, options={"bulk_threshold": threshold})
+        assert not result.failed_checks
+        assert victim not in bench.rows("opportunities")
+        assert len(bench.rows("opportunities")) >= known - 1

@@ -116,6 +116,7 @@ TRAPS = (
         (
             "test_deleted_records_are_gone_and_what_was_known_of_them_stays",
             "test_after_two_quiet_polls_a_declared_source_is_equal",
+            "test_a_row_that_was_deleted_for_good_is_gone_within_a_day",
         ),
     ),
     Trap(
