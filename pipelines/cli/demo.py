@@ -169,6 +169,8 @@ def dev(
         done = subprocess.run(
             [
                 sys.executable,
+                "-W",
+                "ignore:Function `dev_command` is superseded",  # by a command of another package
                 "-m",
                 "dagster",
                 "dev",

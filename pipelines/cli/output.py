@@ -9,12 +9,30 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.markup import escape
 from rich.table import Table
 
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+WIDE = 400
+"""Columns where nobody looks: a table that goes into a file or a pipe keeps a row on a line, for grep and cut."""
+
+
+class _Console(Console):
+    """As wide as the terminal; as wide as the rows where there is none (COLUMNS says otherwise)."""
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        found = super().size
+        is_free = self._width is None and not self.is_terminal and "COLUMNS" not in self._environ
+        return ConsoleDimensions(WIDE, found.height) if is_free else found
+
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        self._width, self._height = new_size
+
+
+console = _Console(highlight=False)
+errors = _Console(stderr=True, highlight=False)
 
 
 class Exit(IntEnum):

@@ -254,7 +254,8 @@ def _plan(computed: Mapping[str, Sequence[str]], rows: Sequence[Mapping[str, Any
         for row in scans:
             console.print(f"  [cyan]{row['table']}[/cyan]  {row['scanned_for']}")
             console.print(
-                Padding(", ".join(row["metrics"]) or "for all that follow", (0, 0, 0, 4)), style="dim"
+                Padding(", ".join(row["metrics"]) or "for all that follow", (0, 0, 0, 4), expand=False),
+                style="dim",
             )
 
 

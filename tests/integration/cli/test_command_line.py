@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from pipelines.cli import output
 from pipelines.cli.app import app, main
 from pipelines.cli.contracts import shipped_page
 from pipelines.cli.output import Exit
@@ -211,3 +213,16 @@ def test_report_says_that_nothing_is_published(tmp_path: Path, monkeypatch: pyte
     done = runner.invoke(app, ["report", "--json"])
     assert done.exit_code == Exit.FOUND
     assert "vitals run" in done.output
+
+
+def test_where_nobody_looks_a_row_keeps_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table in a file or a pipe is for grep and cut; a terminal has its own width."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    row = {f"column {number}": "a word " * 4 for number in range(8)}
+    piped = io.StringIO()
+    monkeypatch.setattr(output, "console", type(output.console)(file=piped))
+    output.show([row])
+    assert len(piped.getvalue().splitlines()) == 2
+    assert type(output.console)(file=io.StringIO(), force_terminal=True).width < output.WIDE
+    monkeypatch.setenv("COLUMNS", "90")
+    assert type(output.console)(file=io.StringIO()).width == 90
