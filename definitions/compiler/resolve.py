@@ -102,6 +102,7 @@ class Resolver:
                 metrics=frozenset(scope.metrics),
                 nullable=typed.column is None
                 or typed.column.nullable
+                or typed.type is ColumnType.DOUBLE  # which may be no number
                 or len(scope.needs) != 1
                 or bool(next(iter(scope.needs)).path),
             )

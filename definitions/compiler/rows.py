@@ -133,6 +133,15 @@ class RowSource:
         """A needed column, qualified by the table it comes from."""
         return nodes.column(need.column, join_alias(self.source, need.path))
 
+    def type_of(self, need: Need) -> ColumnType | None:
+        """The declared type of a needed column."""
+        sources = self.context.resolver.catalogue.sources
+        here = self.source
+        for name in need.path:
+            here = sources[here.joins[name].to]
+        column = here.columns.get(need.column)
+        return column.type if column is not None else None
+
     def qualified(self, node: Node, needs: Iterable[Need]) -> Node:
         """A resolved node, whose columns are aliases, with real tables instead; for use inside the scan."""
         by_alias = {need.alias: need for need in needs}
@@ -233,5 +242,18 @@ def needed_columns(rows: RowSource, expressions: Iterable[Resolved]) -> list[Nod
     found: list[Node] = []
     for need in needs:
         column = rows.need(need)
-        found.append(column if need.alias == need.column else nodes.aliased(column, need.alias))
+        if rows.type_of(need) is ColumnType.DOUBLE:
+            found.append(nodes.aliased(_finite(column), need.alias))
+        else:
+            found.append(column if need.alias == need.column else nodes.aliased(column, need.alias))
     return found
+
+
+def _finite(value: Node) -> Node:
+    """A double that is a number; NaN, infinity and what no decimal of nine places can hold are unknown. Engines that
+    order NaN put it above all numbers."""
+    size = exp.Abs(this=value.copy())
+    return nodes.case([(exp.LT(this=size, expression=nodes.number(_LARGEST)), value)])
+
+
+_LARGEST = 1e29

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -29,6 +30,7 @@ sources:
       - {name: tier, type: string}
       - {name: amount, type: decimal?}
       - {name: role, type: string}
+      - {name: score, type: double}
       - {name: opened_at, type: timestamp}
 """
 FORMULAS = {
@@ -54,6 +56,7 @@ TICKETS: list[Row] = [
         "tier": ["c", "b|c"][number % 3 == 0],
         "amount": Decimal(number),
         "role": "ab"[number % 2],
+        "score": [math.nan, math.inf, -math.inf, 1e30, 2.0, 4.0][number % 6],
         "opened_at": datetime(2024, 1, 1) + timedelta(days=number % 28),  # noqa: DTZ001
     }
     for number in range(60)
@@ -101,3 +104,16 @@ def test_a_bar_in_a_value_does_not_make_two_pairs_one(run: Run, formula: str) ->
     pairs = [row["segment_value"] for row in run(batch.sql()) if row["segment_dimension"] == "team|tier"]
     teams = ["(unknown)", "a", "", "a¦b"]
     assert sorted(pairs) == sorted(f"{team}|{tier}" for team in teams for tier in ("c", "b¦c"))
+
+
+@pytest.mark.parametrize(
+    ("agg", "value"),
+    [("sum", 60.0), ("avg", 3.0), ("min", 2.0), ("max", 4.0), ("median", 3.0), ("count", 20.0)],
+)
+def test_a_double_that_is_no_number_is_unknown(run: Run, agg: str, value: float) -> None:
+    """One NaN in a file must not stop every metric over its table, nor be counted as a value."""
+    (batch,) = compiler("plain", f"type: simple, source: tickets, agg: {agg}, expr: score").batches(
+        grains=("year",), segments=False
+    )
+    (row,) = run(batch.sql())
+    assert row["value"] == value
