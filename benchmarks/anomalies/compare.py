@@ -1,6 +1,6 @@
 """All detectors side by side in one run, on the same labelled series with the same holidays.
 
-    python -m benchmarks.anomalies.compare [--seed 501] [--series 10] [--peers PYTHON]
+    python -m benchmarks.anomalies.compare [--seed 501] [--series 10] [--stress | --company] [--peers PYTHON]
 
 Ours runs with its settings as shipped; its recall at 0.25 false alerts is read off a sweep of all alarms together.
 Every other detector gets the threshold that is best for it on the reported series themselves, which it could not know:
@@ -24,6 +24,7 @@ from pipelines.anomalies import detect
 from pipelines.anomalies.detector import Verdict as Flagged
 
 from . import simple
+from .company import FIGURES, companies
 from .evaluate import Floats, Verdict, judge, judge_band
 from .generator import KINDS, WORLDS, Labelled, labelled
 from .stress import DIFFICULTIES, stressed
@@ -40,8 +41,11 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=10, help="series of each world")
     parser.add_argument("--peers", help="interpreter that has statsforecast and pyod")
     parser.add_argument("--stress", action="store_true", help="the second generator instead of the first")
+    parser.add_argument("--company", action="store_true", help="the third generator, for confirmation")
     options = parser.parse_args()
-    if options.stress:
+    if options.company:
+        sets = [companies(options.seed, name) for name in FIGURES]
+    elif options.stress:
         sets = [stressed(options.seed, name) for name in DIFFICULTIES]
     else:
         sets = [labelled(options.seed, replace(world, series=options.series)) for world in WORLDS]

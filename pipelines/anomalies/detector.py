@@ -21,7 +21,7 @@ from .walk import Change, Verdict, Walk
 __all__ = ["DETECTOR", "DETECTOR_VERSION", "Change", "Detection", "Verdict", "detect"]
 
 DETECTOR = "course"
-DETECTOR_VERSION = "course-1.1.0"
+DETECTOR_VERSION = "course-1.2.0"
 """Bumped whenever the same values could give other flags."""
 
 DEFAULTS = DetectionSettings()

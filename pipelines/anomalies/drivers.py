@@ -1,7 +1,8 @@
 """What the children of a metric's driver tree did to it, against the comparable period before.
 
 A day is compared with the same weekday of the week before, anything longer with the period before. The split itself is
-the scoring rules' (`pipelines.scoring.contributions`); the parts add up to the change exactly.
+the scoring rules' (`pipelines.scoring.contributions`); the parts add up to the change exactly, with what the children
+do not explain as a part of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from definitions.calendars import period_start
 from definitions.model import Catalogue
-from pipelines.scoring.contributions import UNEXPLAINED, decompose
+from pipelines.scoring.contributions import decompose
 from pipelines.scoring.kinds import Operator
 from pipelines.scoring.tree import DriverNode
 
@@ -42,7 +43,7 @@ def driver_causes(
             part.child, float(part.amount), None if part.share is None else round(float(part.share), 6)
         )
         for part in split.parts
-        if part.amount is not None and part.child != UNEXPLAINED
+        if part.amount is not None
     )
 
 

@@ -2,7 +2,8 @@
 
 A mark's effect is a number on the link scale. Until a series has seen a holiday, it borrows from the holidays it has
 seen, with a spread that widens the band; when the same name comes back it knows. Holidays on a rest day are learned
-apart from those on a working day. Source: detection rules, "holidays and declared events are in the model".
+apart from those on a working day. What a holiday did is learned even where it was odd, and a series whose holidays
+stray gets a wider band on them. Source: detection rules, "holidays and declared events are in the model".
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ BETWEEN_OCCURRENCES = 0.03
 
 POOL_WEIGHT = 0.5
 """Occurrences that the prior spread of a pool counts for."""
+
+WIDTH_WEIGHT, WIDTH_CLIP = 3.0, 3.5
+"""How far a series strays on its marked periods is learned: how many of them the prior (as predicted) counts for, and
+the deviate at which one is clipped."""
 
 
 class MarkIndex:
@@ -76,7 +81,8 @@ class MarkEffects:
         self.pool_count = np.zeros((series, pools))
         self.pool_mean = np.zeros((series, pools))
         self.pool_spread = np.zeros((series, pools))
-        self.rows = np.arange(series)
+        self.width_sum = np.full(series, WIDTH_WEIGHT)
+        self.width_count = np.full(series, WIDTH_WEIGHT)
 
     def at(self, period: int) -> MarkedRows | None:
         """The rows that have a mark in this period, with its predicted effect; None when no row has."""
@@ -108,6 +114,8 @@ class MarkedRows:
         self.mean = np.where(self.fresh, guess, effects.mean[rows, column])
         self.variance = np.where(self.fresh, spread, effects.variance[rows, column] + changed)
         effects.last[where] = period
+        # Factor on the variance of a prediction: how far marked periods of the series have strayed from theirs.
+        self.widen = np.maximum(effects.width_sum[rows] / effects.width_count[rows], 1.0)
 
     def spread_over(self, series: int) -> tuple[Floats, Floats]:
         """(effect, variance) for all rows of the block, zero where there is no mark."""
@@ -116,9 +124,17 @@ class MarkedRows:
         variance[self.rows] = self.variance
         return mean, variance
 
-    def learn(self, error: Floats, total: Floats, learnable: Bools) -> None:
-        """Take each marked row's share of its prediction error (link scale) into its effect."""
+    def learn(self, error: Floats, deviate: Floats, total: Floats, learnable: Bools, told: Bools) -> None:
+        """Take each marked row's share of its prediction error (link scale) into its effect.
+
+        The deviate of what was not told beforehand (``told``: expected whatever it is) goes into the width of all marks
+        of its series. What was odd leaves the effect as open as before it was ever seen.
+        """
         known = learnable[self.rows]
+        strayed = np.minimum(np.abs(deviate[self.rows]), WIDTH_CLIP) ** 2 * self.widen
+        counted = known & ~told[self.rows]
+        self.effects.width_sum[self.rows] += np.where(counted, strayed, 0.0)
+        self.effects.width_count[self.rows] += counted
         rows, column, pool = self.rows[known], self.column[known], self.pool[known]
         if not len(rows):
             return
@@ -126,7 +142,9 @@ class MarkedRows:
         gain = self.variance[known] / total[rows]
         mean = self.mean[known] + gain * error[rows]
         effects.mean[rows, column] = mean
-        effects.variance[rows, column] = self.variance[known] * (1 - gain)
+        left = self.variance[known] * (1 - gain)
+        odd = np.abs(deviate[rows]) > WIDTH_CLIP
+        effects.variance[rows, column] = np.where(odd, np.maximum(left, effects.prior[rows]), left)
         effects.seen[rows, column] = True
         fresh = self.fresh[known]
         rows, pool, mean = rows[fresh], pool[fresh], mean[fresh]

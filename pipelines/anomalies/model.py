@@ -48,8 +48,23 @@ PRIOR_VALUES = 6.0
 REACQUIRE = 0.25
 """Share of the prior level variance that comes back after a long marked range."""
 
-MIXES = np.array([[0.0], [0.5], [1.0]])
+MIXES = np.repeat([0.0, 0.5, 1.0], 3)[:, None]
 """Shares of the noise of an averaged value that shrink with its number of events; series choose."""
+
+POWERS = np.tile([0.0, 0.5, 1.0], 3)[:, None]
+"""How the noise of a weekday or a holiday goes with its effect: in proportion to it (0: noise that multiplies), with
+its root (½), or not at all (1: noise that adds). Series choose, together with `MIXES`. Source: variance as a power of
+the mean, Carroll and Ruppert 1988."""
+
+POWER_RANGE, POWER_PRIOR = 3.0, -1.0
+"""Effect (logarithm) up to which `POWERS` is followed, and the log weight that noise which adds has to begin with."""
+
+MIX_MEMORY, MIX_FLOOR = 0.995, -12.0
+"""How fast old values lose weight in choosing between these (per period), and the least log weight of one."""
+
+STRAYED, STRAYED_GAIN = 2.2, 0.5
+"""Deviate that a place in the season must reach twice running, on one side, to be learned anew, and the share of the
+distance that it is then moved by at least."""
 
 
 @dataclass
@@ -103,10 +118,12 @@ class Expectation:
         self.log_weight = np.zeros((filters, series))
         self.season = np.zeros((season_length, series))
         self.season_var = np.tile(PRIOR_SEASON[code] if season_length > 1 else 0.0 * code, (season_length, 1))
+        self.strayed = np.zeros((season_length, series))
         self.effects = MarkEffects(marks, code, calendar, has_month)
         self.extra = np.tile(noise, (filters, 1))
         self.extra_info = PRIOR_VALUES / (self.extra + np.where(self.discrete, 0.02, 0.0)) ** 2
-        self.mix_weight = np.zeros((len(MIXES), series))
+        self.powered = (code == Family.COUNT) | (code == Family.LOG)
+        self.mix_weight = POWER_PRIOR * POWERS * self.powered
         self.typical_noise = self.extra.copy()
         self.typical_size = np.full(series, np.nan)
         self.rows = np.arange(series)
@@ -130,12 +147,14 @@ class Expectation:
         mark, mark_var = marked.spread_over(len(self.code)) if marked else (nothing, nothing)
         eta = level + season + mark
         sampling = sampling_variance(self.code, eta, samples)
-        self._share_by_size(samples)
+        self._weigh_noise(season + mark, samples)
         noises = np.maximum(sampling + self.extra * self._factor, 0.2 * sampling + 1e-12)
         around = season_var + mark_var
         spread = self.level_var + noises + around
         total = (weight * (spread + (self.level - level) ** 2)).sum(axis=0)
         total = np.maximum(total, NOISE_FLOOR[self.code])
+        if marked is not None:
+            total[marked.rows] *= marked.widen
         own = (weight * noises).sum(axis=0) + around
         freedom = np.clip((weight * self.extra_info).sum(axis=0) * total**2, PRIOR_VALUES, self.noise_memory)
         return Prediction(
@@ -157,11 +176,12 @@ class Expectation:
         weight = np.exp(self.log_weight - self.log_weight.max(axis=0))
         return np.asarray(weight / weight.sum(axis=0))
 
-    def _share_by_size(self, samples: Floats) -> None:
-        """Factor on the extra noise by this period's number of events, for averaged values; 1 elsewhere."""
+    def _weigh_noise(self, effect: Floats, samples: Floats) -> None:
+        """Factor on the extra noise of this period by its season and marks, and by its number of events."""
         known = self.averaged & np.isfinite(self.typical_size) & (samples > 0)
         relative = np.where(known, self.typical_size / np.where(known, samples, 1.0), 1.0)
-        self._factors = 1 - MIXES + MIXES * relative
+        above = np.where(self.powered, np.clip(effect, -POWER_RANGE, POWER_RANGE), 0.0)
+        self._factors = (1 - MIXES + MIXES * relative) * np.exp(-2 * POWERS * above)
         weight = np.exp(self.mix_weight - self.mix_weight.max(axis=0))
         self._factor = (weight * self._factors).sum(axis=0) / weight.sum(axis=0)
 
@@ -185,6 +205,7 @@ class Expectation:
         deviate: Floats,
         samples: Floats,
         learnable: Bools,
+        heard: Bools,
         mark_only: Bools,
     ) -> None:
         """Take in what one period taught.
@@ -192,6 +213,8 @@ class Expectation:
         Args:
             deviate: the value's surprise.
             learnable: rows whose value may be learned from.
+            heard: these, and rows whose value is odd: that teaches what a mark does, and a place in the season once it
+                comes again.
             mark_only: rows whose value teaches only what its mark does (a declared event that leaves the history).
         """
         known = prediction
@@ -199,13 +222,13 @@ class Expectation:
         error = np.clip(deviate, -clip, clip) * np.sqrt(known.total)
         off = known.level + error - self.level
         self._learn_level(known, off, learnable)
-        self._learn_season(self.slots[period], known, error, learnable)
+        unmarked = np.ones(len(learnable), dtype=bool)
         if known.marked is not None:
-            known.marked.learn(error, known.total, learnable | mark_only)
-        unmarked = learnable.copy()
-        if known.marked is not None:
+            known.marked.learn(error, deviate, known.total, heard | mark_only, mark_only)
             unmarked[known.marked.rows] = False
-        self._learn_noise(known, off, deviate, unmarked)
+        self._learn_season(period, known, error, learnable, heard & unmarked)
+        self._learn_noise(known, off, learnable & unmarked)
+        self._learn_mix(known, deviate, learnable)
         gain = np.maximum(1 / np.minimum(np.maximum(self.age, 8), self.noise_memory), 1 / 60)
         step = np.minimum(known.noises, 2 * self.typical_noise) - self.typical_noise
         self.typical_noise = np.where(learnable, self.typical_noise + gain * step, self.typical_noise)
@@ -228,10 +251,21 @@ class Expectation:
         self.cross_var = np.where(learnable, self.cross_var * (1 - gain), self.cross_var)
         self.level_var = np.where(learnable, self.level_var * (1 - gain), self.level_var)
 
-    def _learn_season(self, slot: int, known: Prediction, error: Floats, learnable: Bools) -> None:
+    def _learn_season(
+        self, period: int, known: Prediction, error: Floats, learnable: Bools, heard: Bools
+    ) -> None:
+        """Move the place's effect; one that strays twice running, on one side, is learned anew."""
         if len(self.season) == 1:
             return
+        slot = self.slots[period]
+        deviate, before = error / np.sqrt(known.total), self.strayed[slot]
+        if period and self.slots[period - 1] == slot:  # the same visit of a place, not the next
+            heard = np.zeros(len(heard), dtype=bool)
+        again = heard & (np.minimum(np.abs(deviate), np.abs(before)) > STRAYED) & (deviate * before > 0)
+        self.strayed[slot] = np.where(heard, deviate, before)
+        learnable = learnable | again
         variance = self.season_var[slot]
+        variance = np.where(again, np.maximum(variance, STRAYED_GAIN * known.total), variance)
         gain = variance / known.total
         self.season[slot] = np.where(learnable, known.season + gain * error, known.season)
         typical = (self.weights() * self.typical_noise).sum(axis=0)
@@ -241,7 +275,7 @@ class Expectation:
         self.season -= centre
         self.level += centre
 
-    def _learn_noise(self, known: Prediction, off: Floats, deviate: Floats, learnable: Bools) -> None:
+    def _learn_noise(self, known: Prediction, off: Floats, learnable: Bools) -> None:
         """Recursive maximum likelihood of the extra variance of each filter.
 
         A value counts by how much it tells about the extra variance; what is clipped off is made up for.
@@ -253,11 +287,16 @@ class Expectation:
         extra = self.extra + info / self.extra_info * spread / self._factor * excess
         lowest = np.where(self.discrete, -0.5 * known.sampling, 0.0) + 1e-10
         self.extra = np.maximum(np.where(learnable, extra, self.extra), lowest)
-        if self.averaged.any():
-            spread = known.total * self._factors / self._factor
-            squared = np.minimum(deviate**2 * known.total / spread, 9.0)
-            weight = 0.995 * self.mix_weight - 0.5 * (np.log(spread) + 6 * np.log1p(squared / 5))
-            self.mix_weight = np.where(learnable, weight - weight.max(axis=0), self.mix_weight)
+
+    def _learn_mix(self, known: Prediction, deviate: Floats, learnable: Bools) -> None:
+        """How well each way of the noise has told the size of this value's surprise."""
+        chosen = np.flatnonzero(learnable & (self.averaged | self.powered))
+        total, factor = known.total[chosen], self._factor[chosen]
+        noise = np.minimum((self.weights()[:, chosen] * self.extra[:, chosen]).sum(axis=0) * factor, total)
+        spread = np.maximum(total + noise * (self._factors[:, chosen] / factor - 1), 0.05 * total)
+        squared = np.minimum(deviate[chosen] ** 2 * total / spread, 9.0)
+        weight = MIX_MEMORY * self.mix_weight[:, chosen] - 0.5 * (np.log(spread) + 6 * np.log1p(squared / 5))
+        self.mix_weight[:, chosen] = np.maximum(weight - weight.max(axis=0), MIX_FLOOR)
 
     # ── change ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -273,3 +312,4 @@ class Expectation:
         self.slope_var[:, row] = slope_var
         self.cross_var[:, row] = 0.0
         self.log_weight[:, row] = 0.0
+        self.strayed[:, row] = 0.0

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from definitions.settings import DetectionSettings
+from pipelines.scoring.contributions import UNEXPLAINED
 
 from .detector import DEFAULTS, detect
 from .families import unlink
 from .flags import Effect, Flag
 from .series import Floats, Ints, Kind, SeriesBatch
-from .wording import say, say_period, say_share
+from .wording import say, say_part, say_period, say_share
 
 TOP = 3
 SURPRISE_MAX = 12.0
@@ -48,7 +49,10 @@ class SegmentCause:
 
 @dataclass(frozen=True, slots=True)
 class DriverCause:
-    """What one child of the driver tree did to its parent, as the scoring rules split it."""
+    """What one child of the driver tree did to its parent, as the scoring rules split it.
+
+    The last one may be `UNEXPLAINED`: what the children leave of the change, so that all parts add up to it.
+    """
 
     metric: str
     contribution: float
@@ -139,7 +143,7 @@ def _within(
         SegmentCause(
             dimension=segments[row][0],
             segment=segments[row][1],
-            observed=_nine(seen[place]),
+            observed=round(float(seen[place]), 6),
             expected=_nine(meant[place]),
             contribution=_nine(away[place]),
             share=_nine(away[place] / whole) if whole else None,
@@ -255,7 +259,11 @@ def _leading_segment(case: Situation) -> str:
 
 def _adverse_driver(case: Situation) -> DriverCause | None:
     """The driver that carries most of the change, if it carries enough of it."""
-    known = [driver for driver in case.drivers if driver.share is not None and driver.share >= LEADS]
+    known = [
+        driver
+        for driver in case.drivers
+        if driver.share is not None and driver.share >= LEADS and driver.metric != UNEXPLAINED
+    ]
     return max(known, key=lambda driver: (driver.share or 0.0, driver.metric), default=None)
 
 
@@ -286,16 +294,17 @@ def as_rows(
         )
     for driver in drivers:
         part = "" if driver.share is None else f" ({say_share(driver.share)} of the change)"
-        rows.append(
-            {
-                "type": "driver",
-                "label": driver.metric,
-                "text": f"{driver.contribution:+.6g}{part}",
-                "metric": driver.metric,
-                "contribution": driver.contribution,
-                "share": driver.share,
-            }
-        )
+        row: dict[str, Any] = {
+            "type": "driver",
+            "label": driver.metric,
+            "text": f"{say_part(driver.contribution, kind, unit)}{part}",
+            "metric": driver.metric,
+            "contribution": driver.contribution,
+            "share": driver.share,
+        }
+        if driver.metric == UNEXPLAINED:
+            row |= {"type": "unexplained", "label": "not explained by its drivers", "metric": None}
+        rows.append(row)
     rows.extend(
         {
             "type": "event",

@@ -204,8 +204,9 @@ class Walk:
         burst = self._burst(deviate, tested & ~coming_back, point)
         usable = present & ~self.ignored[period]
         self.changes.observe(period, known, raw, usable)
-        learnable = usable & ~odd & ~first & ~self.doubted[period]
-        model.learn(period, known, raw, samples, learnable, present & self.declared[period])
+        heard = usable & ~first & ~self.doubted[period]
+        learnable = heard & ~odd
+        model.learn(period, known, raw, samples, learnable, heard, present & self.declared[period])
         self._learn_width(raw, deviate, learnable & ready)
         model.age += usable
         self.changes.remember(period, model, max(self.history // 2, 4))

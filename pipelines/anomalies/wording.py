@@ -55,6 +55,20 @@ def say_range(lower: float, upper: float, kind: str, unit: str = "") -> str:
     return f"{_number(lower, 4)}–{_number(upper, 4)}"
 
 
+def say_part(part: float, kind: str, unit: str = "") -> str:
+    """A part of a change, with its sign; of a ratio in percentage points.
+
+    >>> say_part(-1234567.891, "money", "EUR"), say_part(0.0312, "ratio")
+    ('-1,234,567.89 EUR', '+3.12 points')
+    """
+    sign = "-" if part < 0 else "+"
+    if kind == "ratio":
+        return f"{sign}{_number(abs(part) * 100, 3)} points"
+    if kind == "money":
+        return f"{sign}{abs(part):,.2f} {unit}".strip()
+    return f"{sign}{say(abs(part), 'level' if kind == 'count' else kind, unit)}"
+
+
 def say_period(start: date, grain: str, *, year: bool = True) -> str:
     """A period by its first day; ``year`` False leaves the year out of a day or a week that is near.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,13 @@ from definitions import load_catalogue
 from definitions.compiler.states import FRAME
 from definitions.model import Baseline, Catalogue, DeclaredEvent, Target
 from pipelines.anomalies.assemble import Findings, detect_anomalies
+from pipelines.anomalies.drivers import driver_causes
 from pipelines.anomalies.feedback import Feedback, FeedbackVerdict
 from pipelines.anomalies.frame import kind_of, watched_grains
+from pipelines.anomalies.rootcause import DriverCause
 from pipelines.anomalies.series import Kind
 from pipelines.publishing.records import AnomalyRow
+from pipelines.scoring.contributions import UNEXPLAINED
 from tests.integration.anomalies.value_frames import (
     AS_OF,
     DAYS,
@@ -148,6 +152,54 @@ def test_far_below_a_declared_baseline_is_told_on_the_latest_period(catalogue: C
     (row,) = found(detect_anomalies(known, frame(even), AS_OF))
     assert (row.kind, row.detector, row.period_start) == ("below_baseline", "baseline", AS_OF)
     assert row.expected == 30.0
+
+
+def tree_values(catalogue: Catalogue, metric: str, seed: int) -> tuple[pa.Table, dict[str, np.ndarray]]:
+    """Two months of a metric and its drivers, to the cent; the parent is no function of them."""
+    drivers = catalogue.metrics[metric].drivers
+    assert drivers is not None
+    rng = np.random.default_rng(seed)
+    drawn = {
+        name: np.round(rng.uniform(-1 if seed % 3 == 0 else 1, 10 ** rng.integers(1, 9), 2), 2)
+        for name in (metric, *drivers.inputs)
+    }
+    made = [row for name, pair in drawn.items() for row in rows(name, pair, "month")]
+    return pa.Table.from_pylist(made, schema=FRAME), drawn
+
+
+def test_driver_contributions_add_up_to_the_change_to_the_cent(catalogue: Catalogue) -> None:
+    """For every arithmetic tree of the dictionary, whether or not the parent is what its children make."""
+    trees = [
+        name
+        for name, metric in sorted(catalogue.metrics.items())
+        if metric.drivers is not None and str(metric.drivers.operator) != "influences"
+    ]
+    assert len(trees) > 5
+    unexplained = 0
+    for seed, metric in ((seed, metric) for seed in range(8) for metric in trees):
+        values, drawn = tree_values(catalogue, metric, seed)
+        before, now = (Decimal(str(value)) for value in drawn[metric])
+        parts = driver_causes(catalogue, values, metric, "month", period(1, "month")[0])
+        total = sum((Decimal(str(part.contribution)) for part in parts), Decimal(0))
+        assert abs(total - (now - before)) < Decimal("0.005"), (metric, seed, parts)
+        unexplained += parts[-1].metric == UNEXPLAINED
+    assert unexplained
+
+
+def test_what_a_tree_leaves_is_told_and_asked_of_nobody(catalogue: Catalogue) -> None:
+    parts = (DriverCause("new_customers", 12.0, 0.2), DriverCause(UNEXPLAINED, 48.5, 0.8))
+    (row,) = found(
+        detect_anomalies(
+            catalogue,
+            frame(tickets({SPIKE: 90})),
+            AS_OF,
+            drivers={("ticket_volume", "day", SPIKE_DAY): parts},
+        )
+    )
+    (rest,) = [cause for cause in row.root_cause if cause["type"] == "unexplained"]
+    assert (rest["label"], rest["contribution"]) == ("not explained by its drivers", 48.5)
+    assert rest["text"] == "+48.5 tickets (80 % of the change)"
+    assert UNEXPLAINED not in str(row.suggested_action)
 
 
 def test_the_same_frame_in_another_order_gives_the_same_rows(catalogue: Catalogue) -> None:

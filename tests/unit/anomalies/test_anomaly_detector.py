@@ -158,6 +158,64 @@ def test_holidays_are_learned_not_muted() -> None:
     assert christmas in verdicts(SeriesBatch.of(busy, "count", start=start, holidays=HOLIDAYS))
 
 
+def test_a_holiday_teaches_even_where_it_was_odd() -> None:
+    """The desk used to be staffed on the feast of May; since the second year hardly anybody has been there."""
+    start, days = date(2021, 1, 1), 4 * 365 + 1
+    calendar = [
+        (date(year, month, 10), f"Feast {month}") for year in range(2021, 2025) for month in range(1, 13, 2)
+    ]
+    mays = [(day - start).days for day, name in calendar if name == "Feast 5"]
+    values = tickets(12, days=days)
+    for place in mays[1:]:
+        values[0, place] = 20
+    found = detect(SeriesBatch.of(values, "count", start=start, holidays=calendar))
+    verdict = found.verdict[0, mays]
+    assert verdict[1] == Verdict.POINT
+    assert (verdict[2:] == Verdict.NONE).all()
+    assert found.expected()[0, mays[3]] < 60
+
+
+def test_holidays_that_stray_from_year_to_year_get_a_wider_band() -> None:
+    start, days = date(2021, 1, 1), 4 * 365
+    rng = np.random.default_rng(21)
+    calendar = [
+        (date(year, month, 10), f"Feast {month}") for year in range(2021, 2025) for month in range(1, 13)
+    ]
+    places = [(day - start).days for day, _ in calendar]
+    values = 1000 * np.exp(rng.normal(0, 0.03, (10, days)))
+    values[:, places] *= rng.uniform(0.35, 0.95, (10, len(places)))
+    found = detect(SeriesBatch.of(values, "money", start=start, holidays=calendar))
+    late = [place for place in places if place > 2 * 365]
+    assert (found.verdict[:, late] != Verdict.NONE).mean() < 0.01
+    lower, upper = found.band()
+    plain = [place for place in range(2 * 365, days) if place not in places]
+    assert np.median(upper[:, plain] / lower[:, plain]) < 1.25
+
+
+def test_a_new_weekly_pattern_is_learned_within_a_month() -> None:
+    values = tickets(15, days=500)
+    fresh = np.random.default_rng(16).poisson(120 * WEEK[(np.arange(200) + 3) % 7])
+    values[0, 300:] = fresh
+    found = verdicts(SeriesBatch.of(values, "count", start=START))
+    assert min(found) >= 300
+    assert max(found) < 300 + 31
+
+
+@pytest.mark.parametrize("adds", [True, False])
+def test_a_quiet_weekday_gets_the_band_of_its_own_noise(adds: bool) -> None:
+    """Noise that adds is a larger share of a quiet Sunday; noise that multiplies is the same share of every day."""
+    rng = np.random.default_rng(22)
+    course = 1000 * WEEK[np.arange(600) % 7]
+    shocks = rng.normal(0, 1, (40, 600))
+    values = course + 60 * shocks if adds else course * np.exp(0.07 * shocks)
+    found = detect(SeriesBatch.of(values, "money", start=START))
+    lower, upper = found.band()
+    for weekday in range(7):
+        at = np.arange(600 - 7 * 50 + weekday, 600, 7)
+        inside = (values[:, at] >= lower[:, at]) & (values[:, at] <= upper[:, at])
+        assert 0.975 <= inside.mean() <= 0.9985
+
+
 def test_an_expected_event_raises_no_flag_and_leaves_the_history() -> None:
     values = tickets(13)
     values[0, 200:210] *= 3
