@@ -111,8 +111,8 @@ def compiled(
 ) -> Statement:
     """The statement that `query` runs, for reading or for another engine: `compiled(...).sql("snowflake")`.
 
-    As in what is published, a state is read on the day of `now` at the latest, and what is to come is no gap; None reads
-    whatever the tables hold of the future.
+    As in what is published, a state is read on the day of `now` at the latest, and what is to come is no gap; None
+    reads whatever the tables hold of the future.
     """
     where, parameters = question.get("where"), question.get("parameters") or {}
     texts = [where] if isinstance(where, str) else list(where or ())
