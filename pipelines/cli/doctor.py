@@ -212,6 +212,13 @@ def _secrets(setup: _Setup) -> Finding:
                 resolve(reference)
             except ConfigurationError:
                 unset.append(reference)
+    if unset and (setup.workspace.home / "sandbox" / "now").exists():
+        return Finding(
+            "secrets",
+            "warning",
+            "the sources are those of the sandbox company, which is not running",
+            "`vitals demo` and `vitals dev` run it; a set-up of your own has another VITALS_HOME.",
+        )
     if unset:
         names = ", ".join(dict.fromkeys(unset))
         return Finding(

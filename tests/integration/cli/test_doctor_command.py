@@ -82,3 +82,16 @@ def test_a_reporting_database_that_cannot_be_reached(tmp_path: Path, monkeypatch
     rows = steps(tmp_path, monkeypatch, VITALS_REPORTING_URL=url)
     assert rows["reporting database"]["state"] == "failed"
     assert "secret-word" not in json.dumps(rows)
+
+
+def test_what_is_missing_is_named_and_a_sandbox_that_stands_still_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "files.yml").write_text(SOURCE.format(folder="env:NOWHERE_TO_BE_FOUND"))
+    secrets = steps(tmp_path, monkeypatch)["secrets"]
+    assert (secrets["state"], "env:NOWHERE_TO_BE_FOUND" in secrets["found"]) == ("failed", True)
+    (tmp_path / "sandbox").mkdir()
+    (tmp_path / "sandbox" / "now").touch()
+    secrets = steps(tmp_path, monkeypatch)["secrets"]
+    assert (secrets["state"], "`vitals dev`" in secrets["mend"]) == ("warning", True)
