@@ -16,7 +16,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # A busy machine makes no test wrong: examples have no deadline, and slow generation is no failure.
 settings.register_profile("repository", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("repository")
+# A change is judged by the same examples each time; everybody's own runs look for new ones.
+settings.register_profile("ci", settings.get_profile("repository"), derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repository"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

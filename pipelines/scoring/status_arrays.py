@@ -174,7 +174,8 @@ def trend_arrays(
         flat = np.where(before == 0, 0.0, float(settings.trend_flat))
         size = gain / base
         known = np.isfinite(size)
-        slack = 1e-6 + 1e-13 * (np.abs(now) + np.abs(before)) / base
+        edges = np.where(has_band, np.abs(limits.low) + np.abs(limits.high), 0.0)
+        slack = 1e-6 + 1e-13 * (np.abs(now) + np.abs(before) + edges) / base
         unsure = known & (np.abs(np.abs(size) - flat) <= slack) & (now != before)
         unsure |= ~known & np.isfinite(now) & np.isfinite(before)
     code = {item: np.int8(place) for place, item in enumerate(TRENDS)}

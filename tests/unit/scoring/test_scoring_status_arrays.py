@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from definitions.model import Direction
@@ -116,6 +116,10 @@ def test_changes_equal_the_scalar_rule(pairs: list[tuple[float | None, float | N
             assert math.isnan(number) if expected is None else number == float(expected), pairs[place]
 
 
+NEXT_TO_NOTHING = Row(0.0, Limits(direction=Direction.INCREASE, band=OptimumBand(1.0, 1.0)), is_stale=False)
+
+
+@example([(NEXT_TO_NOTHING, 1e-320)])
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(rows(), value_or_none), min_size=1, max_size=30))
 def test_trends_equal_the_scalar_rule(pairs: list[tuple[Row, float | None]]) -> None:
