@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 
 import duckdb
 import pyarrow as pa
 
+from connectors.engine import Engine
 from connectors.raw_store import LARGEST_LINE, Manifest, RawStore, StreamId
 
-MEMORY = "256MB"
 BATCH = 10_000
 
 
@@ -33,12 +32,15 @@ class LastKnown:
 class KnownKeys:
     """Questions to all finished loads of one stream, beside the files of the load that is under way.
 
-    The questions of one object share an engine: starting one costs more than most answers.
+    The answers come from `engine`, or one of its own.
     """
 
-    def __init__(self, store: RawStore, stream: StreamId, landed: Sequence[str] = ()) -> None:
+    def __init__(
+        self, store: RawStore, stream: StreamId, landed: Sequence[str] = (), engine: Engine | None = None
+    ) -> None:
         self._files = part_files(store.manifests(stream))
         self._landed = landed
+        self._engine = engine or Engine()
 
     @property
     def is_empty(self) -> bool:
@@ -105,15 +107,11 @@ class KnownKeys:
             for key, parent, cursor, data in rows:
                 yield LastKnown(key, parent, cursor, data.encode())
 
-    @cached_property
-    def _engine(self) -> duckdb.DuckDBPyConnection:
-        return _engine()
-
     @contextmanager
     def _newest(self, only: Sequence[str] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the views `newest` (one line per key) and `landed` (the load under way)."""
         columns = ["key", "parent", "cursor", "sequence", "deleted"]
-        with _session(self._engine) as connection:
+        with self._engine.session() as connection:
             wanted = ""
             if only is not None:
                 columns.append("data")
@@ -130,13 +128,13 @@ class KnownKeys:
             yield connection
 
 
-def changed_parents(manifests: Iterable[Manifest]) -> list[str]:
+def changed_parents(manifests: Iterable[Manifest], engine: Engine) -> list[str]:
     """The keys that the given loads touched and that are not deleted now, in order."""
     files = part_files(manifests)
     if not files:
         return []
     lines = lines_of(files, ["key", "cursor", "sequence", "deleted"])
-    with _session(_engine()) as connection:
+    with engine.session() as connection:
         rows = connection.execute(
             f"SELECT key FROM {lines} WHERE key IS NOT NULL GROUP BY key"
             " HAVING NOT max_by(deleted, (cursor, load_id, sequence)) ORDER BY key"
@@ -176,25 +174,6 @@ def lines_of(files: Sequence[str], columns: Sequence[str]) -> str:
 def quoted(text: str) -> str:
     """`text` as a SQL literal."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _engine() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(
-        config={
-            "memory_limit": MEMORY,
-            "threads": 1,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-    )
-
-
-@contextmanager
-def _session(engine: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of its own to an engine: what one question registers, no other sees."""
-    with engine.cursor() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
 
 
 def _table(keys: Iterable[str]) -> pa.Table:

@@ -152,7 +152,9 @@ class _Load:
         loads = self.task.store.manifests(
             replace(self.task.id, stream=self.stream.parent), after=self.plan.parents_after
         )
-        changed = changed_parents(load for load in loads if load.load_id <= self.plan.parents_upto)
+        changed = changed_parents(
+            (load for load in loads if load.load_id <= self.plan.parents_upto), self.task.engine
+        )
         return sorted({*changed, *self._short_before()})
 
     def _short_before(self) -> Sequence[str]:
@@ -318,7 +320,7 @@ class _Load:
                 self._bury_checked(gone)
 
     def _known(self) -> KnownKeys:
-        return KnownKeys(self.task.store, self.task.id, self.writer.files())
+        return KnownKeys(self.task.store, self.task.id, self.writer.files(), self.task.engine)
 
     # Checkpoints -------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors import __version__
+from connectors.engine import Engine
 from connectors.landing import Landed
 from connectors.lateness import Lateness
 from connectors.plan import Plan, window_json
@@ -35,6 +36,7 @@ class Task:
     settings: LoadSettings
     hash_key: Secret | None = None
     progress: ProgressHook | None = None
+    engine: Engine = field(default_factory=Engine)
 
 
 @dataclass

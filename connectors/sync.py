@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.config import SourceConfig, config_hash
+from connectors.engine import Engine
 from connectors.errors import ConnectorError
 from connectors.load import run_load
 from connectors.load_report import Task
@@ -63,11 +64,12 @@ def sync_stream(
     runtime: Runtime | None = None,
     budgets: RateBudgets | None = None,
     connection: Any = None,
+    engine: Engine | None = None,
 ) -> LoadResult:
     """Load one stream once, from where the last load ended.
 
     `runtime` (default: the store's, with `clock`) injects sleep and chance; `budgets` shares the rate of an
-    account between threads; `connection` reuses an open client.
+    account between threads; `connection` reuses an open client, `engine` one that answers about what has landed.
 
     Raises:
         ConnectorError: nothing was committed, and the state is as before. A transient error may go away by
@@ -95,6 +97,7 @@ def sync_stream(
                 settings=settings,
                 hash_key=hash_key(source, stream),
                 progress=progress,
+                engine=engine or Engine(),
             )
         )
 
@@ -123,7 +126,7 @@ def sync_source(
     loads: list[LoadResult] = []
     failures: list[tuple[str, ConnectorError]] = []
     failed: set[str] = set()
-    streams = streams_of(source)
+    streams, engine = streams_of(source), Engine()
     with _connection(source, system, runtime, settings, budgets, progress, None) as connection:
         for stream in streams:
             if stream.parent in failed:
@@ -141,6 +144,7 @@ def sync_source(
                         settings=settings,
                         runtime=runtime,
                         connection=connection,
+                        engine=engine,
                     )
                 )
             except ConnectorError as error:

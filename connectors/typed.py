@@ -36,6 +36,7 @@ import zstandard
 
 from connectors.config import SourceConfig
 from connectors.contract import Column, ColumnType, Contract, parse_path, value_at
+from connectors.engine import Engine
 from connectors.errors import StoreError
 from connectors.raw_store import RESTORE, Manifest, RawStore, StreamId
 from connectors.registry import configured, system_of
@@ -49,7 +50,6 @@ MERGE_KEYS = ("_account", "_key")
 NEWEST_BY = ("_cursor", "_load_id", "_sequence")
 """Names of the columns whose greatest values tell the newest version of a row."""
 
-MEMORY = "256MB"
 BATCH_ROWS = 50_000
 GROUP_LOADS = 200
 GROUP_ROWS = 200_000
@@ -108,9 +108,14 @@ class TypedBatch:
 
 
 def read_loads(
-    raw_store: RawStore, source: SourceConfig, stream: str | Stream, after_load_id: str = ""
+    raw_store: RawStore,
+    source: SourceConfig,
+    stream: str | Stream,
+    after_load_id: str = "",
+    engine: Engine | None = None,
 ) -> Iterator[TypedBatch]:
-    """The loads of a stream after `after_load_id` (empty: all), in the order they were made.
+    """The loads of a stream after `after_load_id` (empty: all), in the order they were made; `engine` reads them, or
+    one of its own.
 
     Raises:
         StoreError: a load is not what its manifest says; nothing of it counts.
@@ -120,20 +125,9 @@ def read_loads(
     manifests = raw_store.manifests(stream_id, after=after_load_id)
     if not manifests:
         return
-    connection = duckdb.connect(
-        config={
-            "memory_limit": MEMORY,
-            "threads": 1,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-    )
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
+    with (engine or Engine()).session() as connection:
         for group in _groups(manifests):
             yield from _read_group(connection, group, declared.contract)
-    finally:
-        connection.close()
 
 
 def _groups(manifests: Sequence[Manifest]) -> Iterator[list[Manifest]]:

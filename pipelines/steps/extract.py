@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.engine import Engine
 from connectors.errors import ConnectorError
 from connectors.registry import connect, system_of
 from connectors.result import LoadResult
@@ -53,6 +54,7 @@ def extract(
     failures: list[tuple[str, ConnectorError]] = []
     failed: set[str] = set()
     connection: Any = None
+    engine = Engine()
     try:
         for stream in source.streams:
             if stream.name not in wanted:
@@ -74,6 +76,7 @@ def extract(
                     settings=source.settings,
                     runtime=runtime,
                     connection=connection,
+                    engine=engine,
                 )
             except ConnectorError as error:
                 note_failure(workspace, source.name, source.system, stream.name, began, str(error))

@@ -8,6 +8,7 @@ from itertools import groupby
 
 import pyarrow as pa
 
+from connectors.engine import Engine
 from connectors.raw_store import RawStore
 from connectors.stream import Stream
 from connectors.typed import MERGE_KEYS, NEWEST_BY, TypedBatch, empty_table, read_loads
@@ -63,20 +64,22 @@ def land(installation: Installation, warehouse: Warehouse) -> Iterator[Landed]:
     Each load is one transaction together with the note that it was read: a process that dies in between reads it
     again, and the upsert makes nothing of it double.
     """
-    store = raw_store(installation.workspace)
+    store, engine = raw_store(installation.workspace), Engine()
     _prepare(warehouse)
     for source in installation.sources:
         for stream in source.streams:
-            yield _land(warehouse, store, source, stream)
+            yield _land(warehouse, store, engine, source, stream)
 
 
-def _land(warehouse: Warehouse, store: RawStore, source: SourceInstance, stream: Stream) -> Landed:
+def _land(
+    warehouse: Warehouse, store: RawStore, engine: Engine, source: SourceInstance, stream: Stream
+) -> Landed:
     table = source.typed_table(stream.name)
     place = (source.system, source.config.account, stream.name)
     if not warehouse.exists(table):
         warehouse.write(table, empty_table(stream.contract))
     loads = rows = written = quarantined = 0
-    batches = read_loads(store, source.config, stream, _last_load(warehouse, place))
+    batches = read_loads(store, source.config, stream, _last_load(warehouse, place), engine)
     for load_id, pieces in groupby(batches, key=lambda batch: batch.load_id):
         refused: list[pa.Table] = []
         with warehouse.transaction():
