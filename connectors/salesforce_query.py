@@ -31,7 +31,7 @@ from connectors.quota import daily_usage
 from connectors.stream import Checkpoint, Page, Reading, Record
 
 RESULTS_PER_PAGE = 50_000
-FIRST_POLL = 0.25
+FIRST_POLL = 0.1
 SLOWEST_POLL = 30.0
 LONGEST_JOB = timedelta(hours=4)
 
