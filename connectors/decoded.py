@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from connectors.contract import parse_path
 from connectors.cursors import cursor_texts, joined_key, key_text
-from connectors.listing import RecordDecoder, values_of
+from connectors.listing import RecordDecoder
 from connectors.record_types import Attributes, NotTypable, RecordType
 from connectors.stream import DeleteKind, Stream
 
 
 class Line(msgspec.Struct, gc=False):
-    """A line of the raw store; see `landing.py`."""
+    """A line of the raw store; see `landing.py`. Only a child stream's has a parent."""
 
     key: str
     cursor: str
@@ -30,19 +31,7 @@ class Line(msgspec.Struct, gc=False):
     page: int
     fetched_at: str
     deleted: bool
-    data: msgspec.Struct
-
-
-class ChildLine(msgspec.Struct, gc=False):
-    """A line of a child stream."""
-
-    key: str
-    cursor: str
-    sequence: int
-    page: int
-    fetched_at: str
-    deleted: bool
-    parent: str | None
+    parent: str | UnsetType | None
     data: msgspec.Struct
 
 
@@ -58,7 +47,7 @@ class Facts:
     keys: list[str]
     cursors: list[str]
     deleted: list[bool]
-    parents: list[str | None] | None
+    parents: Sequence[str | UnsetType | None]
     first_cursor: str
     last_cursor: str
 
@@ -86,9 +75,7 @@ class DecodedLines:
             keys = self._keys(records, places)
             cursors = self._cursors(records, places) if self._cursor_texts else [stamp] * len(records)
             deleted = [True] * len(records) if all_deleted else self._flags(records, places)
-            parents = (
-                [key_text(value) for value in values_of(records, places.parent)] if places.parent else None
-            )
+            parents = self._parents(records, places)
         except AttributeError:
             return None
         if keys is None:
@@ -100,22 +87,13 @@ class DecodedLines:
         self, records: Sequence[msgspec.Struct], facts: Facts, begin: int, page: int, stamp: str
     ) -> bytes:
         """The lines of a page, the first of which has the sequence `begin`."""
-        lines: list[Line] | list[ChildLine]
         sequences = range(begin, begin + len(records))
-        if facts.parents is None:
-            lines = [
-                Line(key, cursor, sequence, page, stamp, deleted, record)
-                for key, cursor, sequence, deleted, record in zip(
-                    facts.keys, facts.cursors, sequences, facts.deleted, records, strict=True
-                )
-            ]
-        else:
-            lines = [
-                ChildLine(key, cursor, sequence, page, stamp, deleted, parent, record)
-                for key, cursor, sequence, deleted, parent, record in zip(
-                    facts.keys, facts.cursors, sequences, facts.deleted, facts.parents, records, strict=True
-                )
-            ]
+        lines = [
+            Line(key, cursor, sequence, page, stamp, deleted, parent, record)
+            for key, cursor, sequence, deleted, parent, record in zip(
+                facts.keys, facts.cursors, sequences, facts.deleted, facts.parents, records, strict=True
+            )
+        ]
         return self._encoder.encode_lines(lines)
 
     def _current_places(self) -> _Places | None:
@@ -151,6 +129,13 @@ class DecodedLines:
         assert self._cursor_texts is not None  # noqa: S101  (asked for only then)
         return self._cursor_texts(values)
 
+    def _parents(
+        self, records: Sequence[msgspec.Struct], places: _Places
+    ) -> Sequence[str | UnsetType | None]:
+        if not places.parent:
+            return [UNSET] * len(records)
+        return [key_text(value) for value in values_of(records, places.parent)]
+
     def _flags(self, records: Sequence[msgspec.Struct], places: _Places) -> list[bool]:
         if not places.flag:
             return [False] * len(records)
@@ -182,3 +167,12 @@ class _Places:
             place(deletes.flag) if deletes.kind is DeleteKind.FLAG else (),
             place(stream.parent_field),
         )
+
+
+def values_of(records: Sequence[msgspec.Struct], attributes: Sequence[str]) -> list[Any]:
+    """The value of each record at its attributes.
+
+    Raises:
+        AttributeError: a container on the way is not there.
+    """
+    return list(map(attrgetter(".".join(attributes)), records))

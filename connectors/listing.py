@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from functools import cached_property
 from typing import Any, overload
 
 import msgspec
@@ -63,28 +63,29 @@ class RecordDecoder:
         self._refused = 0
         self._decoders: dict[
             tuple[str, tuple[str, ...]], tuple[msgspec.json.Decoder[Any], ListingType] | None
-        ]
-        self.type = self._compiled()
+        ] = {}
 
-    def _compiled(self) -> RecordType | None:
-        self._decoders = {}
+    @cached_property
+    def type(self) -> RecordType | None:
+        """The type of a record as far as it is known now, made when the first page comes; None: there is none."""
         try:
             tree = with_unknown(self._tree, tuple(self._learned), self._unknown_rule)
             return record_type(tree, self._hashed)
         except NotTypable:
             return None
 
-    def learn(self, unknown: Iterable[str]) -> bool:
-        """Give undeclared fields a place, so that pages with them are not refused; did that change the types?"""
+    def learn(self, unknown: Iterable[str]) -> None:
+        """Give undeclared fields a place, so that pages with them are not refused."""
         met = frozenset(unknown)
-        if met == self._learned or len(met) > MOST_LEARNED:
-            return False
-        self._learned, self._refused = met, 0
-        self.type = self._compiled()
-        return True
+        if met != self._learned and len(met) <= MOST_LEARNED:
+            self._learned, self._refused = met, 0
+            self._decoders.clear()
+            self.__dict__.pop("type", None)
 
-    def decode(self, body: bytes, records_at: str, reads: tuple[str, ...]) -> Listing | None:
-        """The page, with `records` left empty; None where the types refuse it."""
+    def decode(
+        self, body: bytes, records_at: str, reads: tuple[str, ...]
+    ) -> tuple[Any, list[msgspec.Struct]] | None:
+        """What of the page was to be looked at, and its records; None where the types refuse it."""
         if self._refused >= MOST_REFUSED:
             return None
         found = self._decoder(records_at, reads)
@@ -101,7 +102,7 @@ class RecordDecoder:
         assert self.type is not None  # noqa: S101  (or there were no decoder)
         for amendment in self.type.amendments:
             _amend(records, amendment)
-        return Listing(_read(page, kind.read) if records_at else [], (), records)
+        return _read(page, kind.read) if records_at else [], records
 
     def _decoder(
         self, records_at: str, reads: tuple[str, ...]
@@ -173,7 +174,8 @@ class ListingReader:
         self._records_at = records_at
         self._reads = tuple(sorted(set(filter(None, reads))))
         self._decoder = decoder
-        self._read: tuple[Answer, Listing | None] | None = None
+        self._checked: Answer | None = None
+        self._decoded: tuple[Any, list[msgspec.Struct]] | None = None
 
     def check(self, answer: Answer) -> None:
         """Parse the answer.
@@ -181,12 +183,11 @@ class ListingReader:
         Raises:
             GarbledAnswer: it is no JSON.
         """
-        listing = None
-        if self._decoder is not None:
-            listing = self._decoder.decode(answer.body, self._records_at, self._reads)
-        if listing is None:
+        decoder = self._decoder
+        self._checked = answer
+        self._decoded = decoder.decode(answer.body, self._records_at, self._reads) if decoder else None
+        if self._decoded is None:
             answer.json()
-        self._read = answer, listing
 
     def listing(self, answer: Answer) -> Listing:
         """What the page says.
@@ -194,16 +195,18 @@ class ListingReader:
         Raises:
             GarbledAnswer: there is no list of records, or something in it is no object.
         """
-        if self._read is None or self._read[0] is not answer:
+        if self._checked is not answer:
             self.check(answer)
-        _, listing = self._read or (answer, None)
-        self._read = None
-        if listing is None or listing.decoded is None:
-            return Listing(answer.json(), records_in(answer.json(), self._records_at, answer))
-        records = LazyRecords(
-            len(listing.decoded), lambda: records_in(answer.json(), self._records_at, answer)
-        )
-        return Listing(listing.body, records, listing.decoded)
+        decoded = self._decoded
+        self._checked = self._decoded = None  # or it would live on while the next page is parsed
+
+        def records() -> list[Record]:
+            return records_in(answer.json(), self._records_at, answer)
+
+        if decoded is None:
+            return Listing(answer.json(), records())
+        body, typed = decoded
+        return Listing(body, LazyRecords(len(typed), records), typed)
 
 
 class LazyRecords(Sequence[Record]):
@@ -257,12 +260,3 @@ def records_in(body: object, path: str, answer: Answer) -> list[Record]:
             hint="the vendor may have put an error into the list; nothing of it was kept",
         )
     return found
-
-
-def values_of(records: Sequence[msgspec.Struct], attributes: Sequence[str]) -> list[Any]:
-    """The value of each record at its attributes.
-
-    Raises:
-        AttributeError: a container on the way is not there.
-    """
-    return list(map(attrgetter(".".join(attributes)), records))
