@@ -183,9 +183,8 @@ class DayShiftStage(ValueStage):
         first, last = (self.shift.later(tick, self.ticks.add) for tick in (first, last))
         if self.shift.slack:  # later days may lead back to a clamped month end
             last = self.ticks.add(last, Span(self.shift.slack, Grain.DAY))
-        known = (
-            self.context.layout.range.as_of if self.gaps_are_zero else None
-        )  # a day that is to come is no gap
+        # A day that is to come is no gap.
+        known = self.context.layout.range.as_of if self.gaps_are_zero else None
         for span in self.shift.offsets:
             known = add_span(known, span) if known else None
         return self.spine(first, last, known=known)
